@@ -1,0 +1,18 @@
+//! The hot path: described frames to certified books to opportunities.
+//!
+//! A function of what is given to it: no clock, no I/O, no threads, no randomness, no binary floats for money. The
+//! Python package `oneprice.core` is its specification; both give the same results for the same calls.
+
+pub mod book;
+pub mod decode;
+pub mod describe;
+pub mod hub;
+mod json;
+mod levels;
+pub mod listing;
+pub mod number;
+mod proto;
+pub mod scan;
+pub mod sizing;
+pub mod specs;
+pub mod states;

@@ -1,0 +1,1 @@
+"""Research: recordings played through the engine, and what they say about spreads."""

@@ -1,0 +1,32 @@
+"""Binance's public wire protocol: spot REST v3 and streams, USDT-margined futures REST and streams.
+
+Both markets share a port. REST paths are told apart by the venue itself (/api/v3, /fapi/v1); futures
+streams live under /usdm (/usdm/public/ws, /usdm/market/stream, ...), spot streams at /ws and /stream, and
+/spot works as a prefix of either. Spot streams also answer under /stream/ws, because ccxt recognises
+Binance's spot by "/stream" in the URL.
+
+Source: the venue's spot docs (2026-07) and futures docs; the rules each module follows are named there.
+"""
+
+from collections.abc import Mapping
+
+from oneprice.sim.dialects.binance.futures import build_futures
+from oneprice.sim.dialects.binance.rules import INSTRUMENTS, SHARED_SEQUENCE
+from oneprice.sim.dialects.binance.spot import build_spot
+from oneprice.sim.market import SimMarket
+from oneprice.sim.server import SimServer
+
+__all__ = ["INSTRUMENTS", "SHARED_SEQUENCE", "build"]
+
+
+def build(markets: Mapping[str, SimMarket], server: SimServer) -> None:
+    """Register Binance's paths for the markets there are."""
+    pools = {}
+    if "spot" in markets:
+        pools["/api/"] = build_spot(markets["spot"], server)
+    if "usdm" in markets:
+        pools["/fapi/"] = build_futures(markets["usdm"], server)
+    server.fault_answer = lambda request, kind: next(
+        (pool.fault_answer(kind) for part, pool in pools.items() if part in request.path),
+        next(iter(pools.values())).fault_answer(kind),
+    )

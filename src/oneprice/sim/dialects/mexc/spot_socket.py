@@ -1,0 +1,127 @@
+"""MEXC's spot websocket manners (`/ws`): JSON control frames, subscriptions, pings, time-outs.
+
+A refused, mistyped or retired channel is answered with code 0 too: only the text says "Not Subscribed
+successfully!". A connection without a subscription is closed after 30 s, one without any traffic after 60 s,
+any after 24 h. At most 30 subscriptions a connection and 100 client messages a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from oneprice.sim.connection import Connection, Frame, SocketPolicy, Topic
+from oneprice.sim.dialects.mexc.keepalive import watch_sessions
+from oneprice.sim.faults import FaultKind
+from oneprice.sim.server import SimServer
+
+__all__ = ["SUBSCRIPTIONS_MAX", "serve_spot_socket"]
+
+SUBSCRIPTIONS_MAX: Final = 30
+UNSUBSCRIBED_S: Final = 30
+SILENT_S: Final = 60
+
+POLICY: Final = SocketPolicy(messages_per_s=100, streams_max=SUBSCRIPTIONS_MAX)
+
+FindTopic = Callable[[str], Topic | None]
+"""From a channel string to its topic; None when there is no such channel."""
+
+
+class _Request(msgspec.Struct):
+    method: str
+    params: list[str] = []
+    id: int = 0
+
+
+def serve_spot_socket(server: SimServer, find: FindTopic) -> None:
+    """Serve `/ws`; `find` knows the channels."""
+    sessions = watch_sessions(server)
+
+    def make(connection: Connection) -> SpotSession:
+        session = SpotSession(server, connection, find, lambda: sessions.pop(session))
+        sessions[session] = None
+        return session
+
+    server.websocket("/ws", make, POLICY)
+
+
+class SpotSession:
+    """One connection's subscriptions."""
+
+    def __init__(
+        self,
+        server: SimServer,
+        connection: Connection,
+        find: FindTopic,
+        forget: Callable[[], object],
+    ) -> None:
+        self._server = server
+        self._connection = connection
+        self._find = find
+        self._forget = forget
+        self._without_since_ns = server.now_ns()
+        self._frames_seen = 0
+        self._flow_ns = server.now_ns()
+
+    def on_message(self, frame: Frame) -> None:
+        try:
+            request = msgspec.json.decode(frame, type=_Request)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._reply(0, "msg format invalid")
+            return
+        method = request.method.upper()
+        if method == "PING":
+            self._reply(0, "PONG")
+        elif method == "SUBSCRIPTION":
+            self._subscribe(request)
+        elif method == "UNSUBSCRIPTION":
+            for name in request.params:
+                self._connection.unsubscribe(name)
+            self._reply(request.id, ",".join(request.params))
+        else:
+            self._reply(request.id, "msg format invalid")
+
+    def on_close(self) -> None:
+        """Stop looking after the connection."""
+        self._forget()
+
+    def close_when_idle(self, now_ns: int) -> None:
+        """To be called about every second."""
+        if self._connection.topics:
+            self._without_since_ns = now_ns
+        if self._connection.frames_sent != self._frames_seen:
+            self._frames_seen, self._flow_ns = self._connection.frames_sent, now_ns
+        flow_ns = max(self._flow_ns, self._connection.last_received_ns)
+        if now_ns - self._without_since_ns > UNSUBSCRIBED_S * 1_000_000_000:
+            self._connection.close(1008, "no subscription")
+        elif now_ns - flow_ns > SILENT_S * 1_000_000_000:
+            self._connection.close(1008, "no data flow")
+
+    def _subscribe(self, request: _Request) -> None:
+        """Channels that work are acknowledged together, those that do not in a second answer."""
+        joined: list[Topic] = []
+        refused: list[str] = []
+        held = set(self._connection.topics)
+        for name in request.params:
+            topic = self._find(name)
+            if topic is None or len(held | {name}) > SUBSCRIPTIONS_MAX or self._is_rejected(name):
+                refused.append(name)
+            else:
+                held.add(name)
+                joined.append(topic)
+        if joined:
+            self._reply(request.id, ",".join(topic.name for topic in joined))
+        if refused:
+            channels = ",".join(refused)
+            self._reply(request.id, f"Not Subscribed successfully! [{channels}]. Reason: Blocked!")
+        for topic in joined:
+            self._connection.subscribe(topic)
+
+    def _is_rejected(self, name: str) -> bool:
+        return self._server.faults.hit(FaultKind.REJECT_SUBSCRIBE, name) is not None
+
+    def _reply(self, request_id: int, message: str) -> None:
+        answer = {"id": request_id, "code": 0, "msg": message}
+        self._connection.reply(msgspec.json.encode(answer).decode())

@@ -1,0 +1,341 @@
+"""A price-time priority matching engine of one instrument.
+
+Pure and deterministic: no clock, no chance, no I/O. Prices are integers of the tick, quantities integers of
+the lot; the time of a command is an argument and only stamps its trades. Every change of a level's total
+takes the next number of `UpdateSequence`, so a listener can rebuild the book from the changes alone.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+
+import msgspec
+
+
+class Side(IntEnum):
+    """Side of an order, or of the taker in a trade."""
+
+    BUY = 1
+    SELL = 2
+
+    @property
+    def opposite(self) -> "Side":
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class TimeInForce(IntEnum):
+    """How long a limit order may rest. POST_ONLY rests like GTC but never takes."""
+
+    GTC = 1
+    IOC = 2
+    FOK = 3
+    POST_ONLY = 4
+
+
+class PlaceStatus(IntEnum):
+    """What became of a new order. EXPIRED: the rest of an IOC, FOK or market order; REJECTED: post-only."""
+
+    RESTING = 1
+    FILLED = 2
+    EXPIRED = 3
+    REJECTED = 4
+
+
+class BookChange(msgspec.Struct, frozen=True, gc=False):
+    """The total of one level changed; `total_lots` 0 means the level is gone."""
+
+    side: Side
+    price_ticks: int
+    total_lots: int
+    update_id: int
+    ts_ns: int
+
+
+class TradePrint(msgspec.Struct, frozen=True, gc=False):
+    """One match. The price is the maker's; `taker_side` is the aggressor's."""
+
+    trade_id: int
+    price_ticks: int
+    lots: int
+    taker_side: Side
+    maker_order_id: int
+    taker_order_id: int
+    ts_ns: int
+
+
+class Placement(msgspec.Struct, frozen=True, gc=False):
+    """Answer to `Engine.place`; `resting_lots` is 0 unless the status is RESTING."""
+
+    order_id: int
+    status: PlaceStatus
+    filled_lots: int
+    resting_lots: int
+
+
+class RestingOrder:
+    """An order in the book; `lots` is what is left of it."""
+
+    __slots__ = ("lots", "order_id", "owner", "price_ticks", "side")
+
+    def __init__(self, order_id: int, owner: str, side: Side, price_ticks: int, lots: int) -> None:
+        self.order_id = order_id
+        self.owner = owner
+        self.side = side
+        self.price_ticks = price_ticks
+        self.lots = lots
+
+
+class UpdateSequence:
+    """The counter behind `update_id`; venues that number all their symbols together share one."""
+
+    __slots__ = ("last",)
+
+    def __init__(self, last: int = 0) -> None:
+        self.last = last
+
+    def take(self) -> int:
+        """The next number."""
+        self.last += 1
+        return self.last
+
+
+Event = BookChange | TradePrint
+Listener = Callable[[Event], None]
+
+
+class _Level:
+    """Orders of one price in time order (a dict keeps insertion order and cancels in O(1))."""
+
+    __slots__ = ("orders", "total_lots")
+
+    def __init__(self) -> None:
+        self.orders: dict[int, RestingOrder] = {}
+        self.total_lots = 0
+
+
+class _HalfBook:
+    """One side: levels by price, and the prices sorted upwards."""
+
+    __slots__ = ("levels", "prices", "side")
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.levels: dict[int, _Level] = {}
+        self.prices: list[int] = []
+
+    def best(self) -> int | None:
+        if not self.prices:
+            return None
+        return self.prices[-1] if self.side is Side.BUY else self.prices[0]
+
+    def level(self, price_ticks: int) -> _Level:
+        found = self.levels.get(price_ticks)
+        if found is None:
+            found = self.levels[price_ticks] = _Level()
+            insort(self.prices, price_ticks)
+        return found
+
+    def discard(self, price_ticks: int) -> None:
+        del self.levels[price_ticks]
+        del self.prices[bisect_left(self.prices, price_ticks)]
+
+    def from_best(self) -> Iterator[int]:
+        return reversed(self.prices) if self.side is Side.BUY else iter(self.prices)
+
+
+class Engine:
+    """Order book and matching of one instrument.
+
+    `listeners` are called for every `BookChange` and `TradePrint`, in order, while the command runs;
+    `settled` is called with the command's time after each command that changed the book, so tops are read
+    there. Neither may send commands back.
+    """
+
+    def __init__(self, sequence: UpdateSequence | None = None, first_trade_id: int = 1) -> None:
+        self.sequence = sequence if sequence is not None else UpdateSequence()
+        self.update_id = self.sequence.last
+        self.listeners: list[Listener] = []
+        self.settled: list[Callable[[int], None]] = []
+        self._next_order_id = 1
+        self.next_trade_id = first_trade_id
+        self._orders: dict[int, RestingOrder] = {}
+        self._halves = {Side.BUY: _HalfBook(Side.BUY), Side.SELL: _HalfBook(Side.SELL)}
+
+    # ---- commands -------------------------------------------------------------------------------------
+
+    def place(
+        self,
+        owner: str,
+        side: Side,
+        lots: int,
+        price_ticks: int | None,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        ts_ns: int = 0,
+    ) -> Placement:
+        """Match a new order and rest what may rest. `price_ticks` None is a market order (never rests).
+
+        Raises ValueError for quantities or prices that are not positive.
+        """
+        if lots <= 0:
+            raise ValueError(f"lots must be positive, got {lots}")
+        if price_ticks is not None and price_ticks <= 0:
+            raise ValueError(f"price_ticks must be positive, got {price_ticks}")
+        order_id = self._next_order_id
+        self._next_order_id += 1
+        if time_in_force is TimeInForce.POST_ONLY and (price_ticks is None or self._crosses(side, price_ticks)):
+            return Placement(order_id, PlaceStatus.REJECTED, 0, 0)
+        if time_in_force is TimeInForce.FOK and self.available_lots(side, price_ticks, lots) < lots:
+            return Placement(order_id, PlaceStatus.EXPIRED, 0, 0)
+        before = self.update_id
+        remaining = self._match(order_id, side, lots, price_ticks, ts_ns)
+        filled = lots - remaining
+        rests = price_ticks is not None and time_in_force in (TimeInForce.GTC, TimeInForce.POST_ONLY)
+        if remaining > 0 and rests and price_ticks is not None:
+            self._rest(RestingOrder(order_id, owner, side, price_ticks, remaining), ts_ns)
+        if self.update_id != before:
+            self._settle(ts_ns)
+        if remaining == 0:
+            return Placement(order_id, PlaceStatus.FILLED, filled, 0)
+        if rests:
+            return Placement(order_id, PlaceStatus.RESTING, filled, remaining)
+        return Placement(order_id, PlaceStatus.EXPIRED, filled, 0)
+
+    def cancel(self, order_id: int, ts_ns: int = 0) -> int:
+        """Take an order off the book and return the lots it still had; 0 when it is not in the book."""
+        order = self._orders.pop(order_id, None)
+        if order is None:
+            return 0
+        half = self._halves[order.side]
+        level = half.levels[order.price_ticks]
+        del level.orders[order_id]
+        self._add_total(half, order.price_ticks, level, -order.lots, ts_ns)
+        self._settle(ts_ns)
+        return order.lots
+
+    def resize(self, order_id: int, lots: int, ts_ns: int = 0) -> bool:
+        """Set what is left of an order: smaller keeps its place in the queue, larger goes to the end.
+
+        Returns False when the order is no longer in the book. Raises ValueError unless lots is positive.
+        """
+        if lots <= 0:
+            raise ValueError(f"lots must be positive, got {lots}; use cancel to remove an order")
+        order = self._orders.get(order_id)
+        if order is None:
+            return False
+        if lots == order.lots:
+            return True
+        half = self._halves[order.side]
+        level = half.levels[order.price_ticks]
+        if lots > order.lots:
+            level.orders[order_id] = level.orders.pop(order_id)
+        difference = lots - order.lots
+        order.lots = lots
+        self._add_total(half, order.price_ticks, level, difference, ts_ns)
+        self._settle(ts_ns)
+        return True
+
+    def print_trade(self, price_ticks: int, lots: int, taker_side: Side, ts_ns: int) -> None:
+        """Put a recorded trade on the tape without touching the book, whose changes are recorded too."""
+        self._emit(TradePrint(self.next_trade_id, price_ticks, lots, taker_side, 0, 0, ts_ns))
+        self.next_trade_id += 1
+
+    # ---- views ----------------------------------------------------------------------------------------
+
+    def order(self, order_id: int) -> RestingOrder | None:
+        """The order while it rests, else None. The caller must not change it."""
+        return self._orders.get(order_id)
+
+    def best(self, side: Side) -> int | None:
+        """Best price of a side in ticks, None when the side is empty."""
+        return self._halves[side].best()
+
+    def total_lots(self, side: Side, price_ticks: int) -> int:
+        """Lots at one level, 0 when there is no such level."""
+        level = self._halves[side].levels.get(price_ticks)
+        return 0 if level is None else level.total_lots
+
+    def order_count(self, side: Side, price_ticks: int) -> int:
+        """Orders resting at one level, 0 when there is no such level."""
+        level = self._halves[side].levels.get(price_ticks)
+        return 0 if level is None else len(level.orders)
+
+    def levels(self, side: Side, depth: int | None = None) -> list[tuple[int, int]]:
+        """Up to `depth` levels as (price_ticks, total_lots), best first; all of them for None."""
+        half = self._halves[side]
+        prices = half.prices
+        if depth is not None:
+            prices = prices[-depth:] if side is Side.BUY else prices[:depth]
+        ordered = reversed(prices) if side is Side.BUY else iter(prices)
+        return [(price, half.levels[price].total_lots) for price in ordered]
+
+    def available_lots(self, taker_side: Side, price_ticks: int | None, enough: int) -> int:
+        """Lots a taker could get at `price_ticks` or better, counted until `enough` are found."""
+        half = self._halves[taker_side.opposite]
+        found = 0
+        for price in half.from_best():
+            if found >= enough or not _reaches(taker_side, price_ticks, price):
+                break
+            found += half.levels[price].total_lots
+        return found
+
+    # ---- inside ---------------------------------------------------------------------------------------
+
+    def _crosses(self, side: Side, price_ticks: int) -> bool:
+        best = self._halves[side.opposite].best()
+        return best is not None and _reaches(side, price_ticks, best)
+
+    def _match(self, taker_id: int, side: Side, lots: int, limit: int | None, ts_ns: int) -> int:
+        """Trade against the other side, best price first and oldest order first; returns what is left."""
+        half = self._halves[side.opposite]
+        remaining = lots
+        while remaining > 0:
+            price = half.best()
+            if price is None or not _reaches(side, limit, price):
+                break
+            level = half.levels[price]
+            traded = 0
+            while remaining > 0 and level.orders:
+                maker = next(iter(level.orders.values()))
+                lots_matched = min(remaining, maker.lots)
+                remaining -= lots_matched
+                traded += lots_matched
+                maker.lots -= lots_matched
+                if maker.lots == 0:
+                    del level.orders[maker.order_id]
+                    del self._orders[maker.order_id]
+                self._emit(TradePrint(self.next_trade_id, price, lots_matched, side, maker.order_id, taker_id, ts_ns))
+                self.next_trade_id += 1
+            self._add_total(half, price, level, -traded, ts_ns)
+        return remaining
+
+    def _rest(self, order: RestingOrder, ts_ns: int) -> None:
+        half = self._halves[order.side]
+        level = half.level(order.price_ticks)
+        level.orders[order.order_id] = order
+        self._orders[order.order_id] = order
+        self._add_total(half, order.price_ticks, level, order.lots, ts_ns)
+
+    def _add_total(self, half: _HalfBook, price_ticks: int, level: _Level, lots: int, ts_ns: int) -> None:
+        level.total_lots += lots
+        assert level.total_lots >= 0, "a level cannot hold less than nothing"
+        if level.total_lots == 0:
+            assert not level.orders, "an empty level must have no orders"
+            half.discard(price_ticks)
+        self.update_id = self.sequence.take()
+        self._emit(BookChange(half.side, price_ticks, level.total_lots, self.update_id, ts_ns))
+
+    def _settle(self, ts_ns: int) -> None:
+        for callback in self.settled:
+            callback(ts_ns)
+
+    def _emit(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+
+def _reaches(taker_side: Side, limit: int | None, price_ticks: int) -> bool:
+    """Whether a taker with this limit (None: market) accepts the price."""
+    if limit is None:
+        return True
+    return price_ticks <= limit if taker_side is Side.BUY else price_ticks >= limit

@@ -1,0 +1,19 @@
+"""Binance: facts and codecs of spot (REST v3) and USDT-margined perpetuals (fapi v1), public side."""
+
+from oneprice.model import MarketKind
+from oneprice.venues.binance.market import BinanceMarket
+from oneprice.venues.binance.spot import SPOT
+from oneprice.venues.binance.usdm import USDM
+from oneprice.venues.kit import Venue
+
+VENUE = Venue(
+    name="binance",
+    title="Binance",
+    markets={
+        MarketKind.SPOT: lambda hosts: BinanceMarket(SPOT, hosts),
+        MarketKind.USDM: lambda hosts: BinanceMarket(USDM, hosts),
+    },
+    documentation="https://developers.binance.com/docs",
+)
+
+__all__ = ["VENUE"]

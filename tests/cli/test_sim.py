@@ -1,0 +1,61 @@
+"""`oneprice sim`: a served exchange is told what to do from another process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A simulated exchange in a process of its own."""
+    command = [sys.executable, "-m", "oneprice", "sim", "serve", "binance", "--instruments", "BTC/USDT"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        yield ready["url"]
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_status_tells_what_it_serves(invoke, url: str) -> None:
+    status = json.loads(invoke("sim", "status", url).stdout)
+    assert status["venue"] == "binance"
+    assert status["faults"] == []
+
+
+def test_a_fault_is_switched_on_and_cleared(invoke, url: str) -> None:
+    assert invoke("sim", "fault", url, "freeze", "--seconds", "60").exit_code == 0
+    assert json.loads(invoke("sim", "status", url).stdout)["faults"][0]["kind"] == "freeze"
+    assert invoke("sim", "clear", url).exit_code == 0
+    assert json.loads(invoke("sim", "status", url).stdout)["faults"] == []
+
+
+def test_a_refused_fault_says_why(invoke, url: str) -> None:
+    result = invoke("sim", "fault", url, "freeze", "--seconds", "-1")
+    assert result.exit_code == 2
+    assert "seconds must be above 0" in result.stderr
+
+
+def test_an_unknown_fault_names_the_known_ones(invoke, url: str) -> None:
+    result = invoke("sim", "fault", url, "earthquake")
+    assert result.exit_code == 2
+    assert "half_open" in result.stderr
+
+
+def test_nobody_there_is_a_network_error(invoke) -> None:
+    result = invoke("sim", "status", "127.0.0.1:1")
+    assert result.exit_code == 3
+    assert "127.0.0.1:1" in result.stderr
+
+
+def test_an_unknown_exchange_names_the_known_ones(invoke) -> None:
+    result = invoke("sim", "serve", "nasdaq")
+    assert result.exit_code == 2
+    assert "binance" in result.stderr

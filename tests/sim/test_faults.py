@@ -1,0 +1,215 @@
+"""Each switchable fault, as a client of the exchange sees it."""
+
+import asyncio
+import json
+import time
+from itertools import pairwise
+from typing import Any
+
+import aiohttp
+import pytest
+
+from oneprice.sim.faults import FaultBoard, FaultKind, FaultOrder
+
+ONE = ("BTC/USDT",)
+
+
+async def switch_on(http: aiohttp.ClientSession, server: Any, kind: str, **options: Any) -> None:
+    async with http.post(server.url + "/_sim/fault", json={"kind": kind, **options}) as response:
+        assert response.status == 200, await response.text()
+
+
+def test_fault_lasts_for_its_time_or_its_count() -> None:
+    now = [0]
+    board = FaultBoard(lambda: now[0])
+    board.switch_on(FaultOrder(FaultKind.FREEZE, seconds=2))
+    board.switch_on(FaultOrder(FaultKind.GAP, count=2, target="btc"))
+    assert board.hit(FaultKind.GAP, "ethusdt@depth") is None
+    assert board.hit(FaultKind.GAP, "btcusdt@depth") is not None
+    assert board.hit(FaultKind.GAP, "btcusdt@depth") is not None
+    assert board.hit(FaultKind.GAP, "btcusdt@depth") is None
+    now[0] = 1_999_999_999
+    assert board.active(FaultKind.FREEZE) is not None
+    now[0] = 2_000_000_000
+    assert board.active(FaultKind.FREEZE) is None
+    assert board.status() == []
+    assert board.hits == {"gap": 2}
+
+
+@pytest.mark.parametrize("options", [{"seconds": 0}, {"seconds": 1e9}, {"count": 0}])
+def test_senseless_faults_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        FaultBoard(time.time_ns).switch_on(FaultOrder(FaultKind.SLOW, **options))
+
+
+async def test_control_api_names_what_it_does_not_understand(start_venue: Any, http: Any) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    for body in ({"kind": "earthquake"}, {"kind": "gap", "often": 3}, {"kind": "slow", "seconds": -1}):
+        async with http.post(server.url + "/_sim/fault", json=body) as response:
+            assert response.status == 400
+            assert json.loads(await response.text())["error"]
+
+
+async def test_freeze_stops_data_but_not_answers(start_venue: Any, http: Any, connect: Any) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    stream = await connect(server, "/ws/btcusdt@bookTicker")
+    await stream.next()
+    await switch_on(http, server, "freeze", seconds=0.8)
+    await asyncio.sleep(0.05)
+    while not await stream.is_silent(0.1):
+        pass
+    assert (await stream.ask("LIST_SUBSCRIPTIONS"))["result"] == ["btcusdt@bookTicker"]
+    await stream.socket.ping(b"alive")
+    message = await stream.socket.receive(timeout=1)
+    assert message.type is aiohttp.WSMsgType.PONG
+    async with http.get(server.url + "/api/v3/time") as response:
+        assert response.status == 200
+    assert "u" in await stream.next()
+
+
+async def test_half_open_keeps_sockets_and_says_nothing(start_venue: Any, http: Any, connect: Any) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    stream = await connect(server, "/ws/btcusdt@bookTicker")
+    await stream.next()
+    await switch_on(http, server, "half_open", seconds=0.8)
+    await asyncio.sleep(0.05)
+    while not await stream.is_silent(0.1):
+        pass
+    await stream.socket.ping(b"anyone")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(stream.socket.receive(), 0.2)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(http.get(server.url + "/api/v3/time"), 0.2)
+    assert not stream.socket.closed
+    message = await stream.socket.receive(timeout=2)
+    while message.type is aiohttp.WSMsgType.TEXT:
+        message = await stream.socket.receive(timeout=2)
+    assert (message.type, bytes(message.data)) == (aiohttp.WSMsgType.PONG, b"anyone")
+    assert "u" in await stream.next()
+
+
+async def test_drop_cuts_every_socket(start_venue: Any, http: Any, connect: Any) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    streams = [await connect(server, "/ws/btcusdt@bookTicker") for _ in range(3)]
+    await switch_on(http, server, "drop")
+    for stream in streams:
+        assert await stream.until_closed() in (None, 1006)
+    again = await connect(server, "/ws/btcusdt@bookTicker")
+    assert "u" in await again.next()
+
+
+async def test_refuse_turns_new_connections_away_and_keeps_old_ones(start_venue: Any, http: Any, connect: Any) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    stream = await connect(server, "/ws/btcusdt@bookTicker")
+    await switch_on(http, server, "refuse", seconds=0.6)
+    await asyncio.sleep(0.05)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", server.port)
+    assert "u" in await stream.next()
+    await asyncio.sleep(0.7)
+    again = await connect(server, "/ws/btcusdt@bookTicker")
+    assert "u" in await again.next()
+
+
+async def test_gap_skips_one_diff_and_breaks_the_chain(start_venue: Any, http: Any, connect: Any) -> None:
+    server = await start_venue("binance", instruments=("BTC/USDT", "ETH/USDT"))
+    btc = await connect(server, "/ws/btcusdt@depth@100ms")
+    eth = await connect(server, "/ws/ethusdt@depth@100ms")
+    before = await btc.next()
+    await switch_on(http, server, "gap", target="btcusdt")
+    chain = [before] + [await btc.next() for _ in range(5)]
+    gaps = [after["U"] - earlier["u"] - 1 for earlier, after in pairwise(chain)]
+    assert sum(gap > 0 for gap in gaps) == 1
+    other = [await eth.next() for _ in range(5)]
+    assert all(after["U"] == earlier["u"] + 1 for earlier, after in pairwise(other))
+
+
+async def test_garbage_is_one_unreadable_frame(start_venue: Any, http: Any, connect: Any) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    stream = await connect(server, "/ws/btcusdt@depth@100ms")
+    await stream.next()
+    await switch_on(http, server, "garbage")
+    unreadable = 0
+    for _ in range(6):
+        try:
+            await stream.next()
+        except json.JSONDecodeError:
+            unreadable += 1
+    assert unreadable == 1
+
+
+async def test_slow_delays_data_and_rest(start_venue: Any, http: Any, connect: Any) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    stream = await connect(server, "/ws/btcusdt@depth@100ms")
+    await stream.next()
+    await switch_on(http, server, "slow", seconds=3, delay_ms=300)
+    started = time.monotonic()
+    async with http.get(server.url + "/api/v3/time") as response:
+        assert response.status == 200
+    assert time.monotonic() - started >= 0.3
+    frame = await stream.next()
+    assert time.time_ns() // 1_000_000 - frame["E"] >= 295
+
+
+async def test_stale_snapshot_is_older_than_the_stream(start_venue: Any, http: Any, connect: Any) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    stream = await connect(server, "/ws/btcusdt@depth@100ms")
+    await switch_on(http, server, "stale_snapshot", seconds=5)
+    await asyncio.sleep(0.05)
+    events = [await stream.next() for _ in range(4)]
+    url = server.url + "/api/v3/depth?symbol=BTCUSDT"
+    async with http.get(url) as response:
+        stale = json.loads(await response.text())
+    assert stale["lastUpdateId"] + 1 < events[-1]["U"]
+    async with http.post(server.url + "/_sim/clear") as response:
+        assert response.status == 200
+    await asyncio.sleep(0.05)
+    async with http.get(url) as response:
+        assert json.loads(await response.text())["lastUpdateId"] >= events[-1]["u"]
+
+
+async def test_reject_subscribe_answers_with_an_error(start_venue: Any, http: Any, connect: Any) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    stream = await connect(server, "/ws")
+    await switch_on(http, server, "reject_subscribe")
+    assert (await stream.ask("SUBSCRIBE", ["btcusdt@bookTicker"]))["code"] == 2
+    assert (await stream.ask("SUBSCRIBE", ["btcusdt@bookTicker"]))["result"] is None
+
+
+@pytest.mark.parametrize(("kind", "status", "code"), [("rest_error", 503, -1001), ("rate_limit", 429, -1003)])
+async def test_rest_faults_have_the_venues_shape(
+    start_venue: Any, http: Any, kind: str, status: int, code: int
+) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    await switch_on(http, server, kind, count=1)
+    async with http.get(server.url + "/api/v3/time") as response:
+        assert response.status == status
+        assert json.loads(await response.text())["code"] == code
+        assert ("Retry-After" in response.headers) is (status == 429)
+    async with http.get(server.url + "/api/v3/time") as response:
+        assert response.status == 200
+
+
+async def test_client_that_does_not_read_is_cut_off(start_venue: Any, http: Any, connect: Any) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    stream = await connect(server, "/ws/btcusdt@bookTicker")
+    await stream.next()
+    connection = next(iter(server.connections))
+    await switch_on(http, server, "half_open", seconds=0.3)
+    await asyncio.sleep(0.05)
+    for _ in range(connection.policy.queue_frames_max + 1):
+        connection.send_data("{}")
+    assert connection.is_closing
+    assert await stream.until_closed() in (None, 1006)
+
+
+async def test_status_tells_what_is_on(start_venue: Any, http: Any, connect: Any) -> None:
+    server = await start_venue("binance", instruments=ONE)
+    await connect(server, "/ws/btcusdt@bookTicker")
+    await switch_on(http, server, "freeze", seconds=5)
+    async with http.get(server.url + "/_sim/status") as response:
+        status = json.loads(await response.text())
+    assert status["venue"] == "binance"
+    assert (status["connections"], status["streams"]) == (1, 1)
+    assert [fault["kind"] for fault in status["faults"]] == ["freeze"]
+    assert status["instruments"] == {"spot": ["BTC/USDT"], "usdm": ["BTC/USDT:USDT"]}

@@ -1,0 +1,119 @@
+"""The server kit itself, under a dialect of three lines."""
+
+import asyncio
+import time
+from typing import Any
+
+import aiohttp
+import pytest
+
+from oneprice.sim.connection import Connection, Frame, SocketPolicy
+from oneprice.sim.limits import RollingCounter, WindowCounter
+from oneprice.sim.server import SimServer, json_response
+
+
+class Echo:
+    """Answers every frame with itself."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def on_message(self, frame: Frame) -> None:
+        self._connection.reply(frame)
+
+    def on_close(self) -> None:
+        self._connection.leave_all()
+
+
+@pytest.fixture
+async def kit() -> Any:
+    server = SimServer("kit", {})
+    server.route("GET", "/hello", lambda request: json_response({"hello": request.query.get("name")}))
+    server.websocket("/echo", Echo, SocketPolicy(idle_timeout_s=0.3))
+    await server.start()
+    yield server
+    await server.stop()
+
+
+async def test_rest_and_sockets_share_the_port(kit: SimServer, http: aiohttp.ClientSession) -> None:
+    async with http.get(kit.url + "/hello?name=you") as response:
+        assert await response.json() == {"hello": "you"}
+    async with http.ws_connect(kit.url + "/echo") as socket:
+        await socket.send_str("text")
+        assert await socket.receive_str(timeout=5) == "text"
+        await socket.send_bytes(b"bytes")
+        assert await socket.receive_bytes(timeout=5) == b"bytes"
+
+
+async def test_plain_get_of_a_socket_path_is_a_bad_request(kit: SimServer, http: Any) -> None:
+    async with http.get(kit.url + "/echo") as response:
+        assert response.status == 400
+
+
+async def test_idle_connection_is_closed(kit: SimServer, http: Any) -> None:
+    async with http.ws_connect(kit.url + "/echo") as socket:
+        message = await socket.receive(timeout=5)
+        assert message.type is aiohttp.WSMsgType.CLOSE
+        assert message.data == 1001
+
+
+async def test_connections_are_forgotten_when_they_end(kit: SimServer, http: Any) -> None:
+    async with http.ws_connect(kit.url + "/echo") as socket:
+        await socket.send_str("here")
+        await socket.receive_str(timeout=5)
+        assert len(kit.connections) == 1
+    async with http.get(kit.url + "/_sim/status") as response:
+        assert (await response.json())["connections"] == 0
+
+
+def test_timers_fire_at_whole_multiples_and_do_not_pile_up() -> None:
+    now = [1_000_000_003]
+    server = SimServer("kit", {}, clock=lambda: now[0])
+    fired: list[int] = []
+    stop = server.every(100, fired.append)
+    for at in (1_050_000_000, 1_100_000_000, 1_101_000_000, 1_450_000_000, 1_499_000_000, 1_500_000_000):
+        now[0] = at
+        server.tick(at)
+    assert fired == [1_100_000_000, 1_450_000_000, 1_500_000_000]
+    stop()
+    stop()
+    server.tick(9_000_000_000)
+    assert len(fired) == 3
+
+
+async def test_failure_while_driving_is_not_swallowed() -> None:
+    server = SimServer("kit", {})
+
+    def fail(now_ns: int) -> None:
+        raise ZeroDivisionError("a broken source")
+
+    server.every(10, fail)
+    await server.start()
+    async with asyncio.timeout(5):
+        while not server.is_broken:  # noqa: ASYNC110 - the driver has no event to wait on
+            await asyncio.sleep(0.01)
+    with pytest.raises(ZeroDivisionError):
+        await server.stop()
+
+
+def test_window_counter_turns_with_the_clock() -> None:
+    now = [120_000_000_000]
+    counter = WindowCounter(10, 60, lambda: now[0])
+    assert [counter.add("a", 4), counter.add("a", 4), counter.add("b", 1)] == [4, 8, 1]
+    assert 1 <= counter.retry_after_s() <= 61
+    now[0] += 59_999_999_999
+    assert counter.used("a") == 8
+    now[0] += 1
+    assert counter.used("a") == 0
+
+
+def test_rolling_counter_looks_back_one_window() -> None:
+    now = [0]
+    counter = RollingCounter(2, 1.0, lambda: now[0])
+    assert [counter.add(), counter.add(), counter.add()] == [True, True, False]
+    now[0] = 1_000_000_001
+    assert counter.add()
+
+
+def test_clock_is_wall_time_by_default() -> None:
+    assert abs(SimServer("kit", {}).now_ms() - time.time() * 1_000) < 1_000
