@@ -88,8 +88,11 @@ $(INSTALLED): $(PY) pyproject.toml setup.py requirements/runtime.txt requirement
 	@echo "installing oneprice and what it needs into $(VENV)"
 	@$(PIP) install --require-hashes -r requirements/runtime.txt -r requirements/build.txt
 	@$(if $(CARGO),echo "building the Rust core (about a minute the first time; log: $(VENV)/build.log)",echo "cargo is not on the PATH: no Rust core is built")
-	@$(PY) -m pip --disable-pip-version-check install --verbose --no-deps --no-build-isolation --editable . \
-		>$(VENV)/build.log 2>&1 || { tail -n 30 $(VENV)/build.log; echo "error: installing failed; all of it: $(VENV)/build.log"; exit 1; }
+	@( while sleep 3; do printf .; done ) & dots=$$!; \
+	if $(PY) -m pip --disable-pip-version-check install --verbose --no-deps --no-build-isolation --editable . \
+		>$(VENV)/build.log 2>&1; then kill $$dots; echo; \
+	else kill $$dots; echo; tail -n 30 $(VENV)/build.log; \
+		echo "error: installing failed; all of it: $(VENV)/build.log"; exit 1; fi
 	@if grep -q 'optional Rust extension .* failed' $(VENV)/build.log; then rm -f src/oneprice/_core*.so; \
 		echo "the Rust core did not build here; why: $(VENV)/build.log"; fi
 	@$(PY) -c 'from oneprice.core import backend, backend_note; print(f"core: {backend} ({backend_note})")'

@@ -9,7 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from oneprice.core import Hub
+    from oneprice.app import (
+        build_market,
+        find_market,
+        live_ports,
+    )
+    from oneprice.core import (
+        Hub,
+    )
     from oneprice.errors import (
         ConfigError,
         ExchangeAPIError,
@@ -27,7 +34,11 @@ if TYPE_CHECKING:
         PublicExchangeInterface,
         RequestConfig,
     )
-    from oneprice.live import LiveChance, LiveClock, LiveNetwork
+    from oneprice.market import (
+        MarketConfig,
+        MarketData,
+        MarketView,
+    )
     from oneprice.model import (
         AssetName,
         BookLevel,
@@ -48,11 +59,18 @@ if TYPE_CHECKING:
         TimeInForce,
         Trade,
     )
-    from oneprice.venues.kit import find_venue, find_venues
+    from oneprice.venues.kit import (
+        find_venues,
+    )
 
 __version__ = "0.1.0"
 
 _ROOMS: Final = {
+    "oneprice.app": (
+        "build_market",
+        "find_market",
+        "live_ports",
+    ),
     "oneprice.core": ("Hub",),
     "oneprice.errors": (
         "ConfigError",
@@ -71,10 +89,10 @@ _ROOMS: Final = {
         "PublicExchangeInterface",
         "RequestConfig",
     ),
-    "oneprice.live": (
-        "LiveChance",
-        "LiveClock",
-        "LiveNetwork",
+    "oneprice.market": (
+        "MarketConfig",
+        "MarketData",
+        "MarketView",
     ),
     "oneprice.model": (
         "AssetName",
@@ -96,10 +114,7 @@ _ROOMS: Final = {
         "TimeInForce",
         "Trade",
     ),
-    "oneprice.venues.kit": (
-        "find_venue",
-        "find_venues",
-    ),
+    "oneprice.venues.kit": ("find_venues",),
 }
 _HOME: Final = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -117,10 +132,10 @@ __all__ = [
     "Kline",
     "KlineInterval",
     "ListingName",
-    "LiveChance",
-    "LiveClock",
-    "LiveNetwork",
+    "MarketConfig",
+    "MarketData",
     "MarketKind",
+    "MarketView",
     "NetworkError",
     "NotSupported",
     "OnePriceError",
@@ -140,8 +155,10 @@ __all__ = [
     "TimeInForce",
     "Trade",
     "__version__",
-    "find_venue",
+    "build_market",
+    "find_market",
     "find_venues",
+    "live_ports",
 ]
 
 

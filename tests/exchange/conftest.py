@@ -152,6 +152,8 @@ LISTINGS = [
     _listing("ETH", "ETHUSDT"),
     _listing("OLD", "OLDUSDT_2020", tradable=False),
     _listing("OLD", "OLDUSDT"),
+    _listing("DEAD", "DEADUSDT_1", tradable=False),
+    _listing("DEAD", "DEADUSDT_2", tradable=False),
     _listing("PEPE", "PEPEUSDT"),
     _listing("PEPE", "1000PEPEUSDT", multiplier=1000),
 ]

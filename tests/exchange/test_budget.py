@@ -124,6 +124,14 @@ def test_an_overtaken_answer_does_not_lower_the_count() -> None:
     assert budget.used(2_000) >= 90
 
 
+def test_what_is_still_on_its_way_is_added_to_the_venues_figure() -> None:
+    budget = WeightBudget(Budget(100, 60.0), 1.0)
+    budget.send(4, 0)
+    budget.land(second := budget.send(1, 10), 1_000)
+    budget.hear(95, second.sent_ns, 1_000)
+    assert budget.used(1_000) == 99
+
+
 def test_a_share_below_one_leaves_room_for_others() -> None:
     budget = WeightBudget(Budget(100, 60.0), 0.5)
     budget.send(50, 0)

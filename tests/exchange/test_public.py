@@ -69,7 +69,7 @@ async def test_tickers_of_all_or_of_some_are_one_request(world) -> None:
     exchange = world.exchange()
     everything = await world.clock.run(exchange.tickers())
     some = await world.clock.run(exchange.tickers([spot("ETH")]))
-    assert (len(everything), [one.symbol for one in some]) == (6, [spot("ETH")])
+    assert (len(everything), [one.symbol for one in some]) == (8, [spot("ETH")])
     assert len(world.network.sent) == 3
 
 
@@ -84,6 +84,11 @@ async def test_an_instrument_listed_twice_must_be_named_exactly(world) -> None:
     rows = await world.clock.run(exchange.symbols())
     thousand = next(row for row in rows if row.multiplier == 1000)
     assert (await world.clock.run(exchange.rules(thousand))) is thousand
+
+
+async def test_an_instrument_listed_twice_must_be_named_even_when_neither_can_be_traded(world) -> None:
+    with pytest.raises(ConfigError, match="DEADUSDT_1, DEADUSDT_2"):
+        await world.clock.run(world.exchange().rules(spot("DEAD")))
 
 
 async def test_an_unknown_instrument_is_refused_with_what_is_alike(world) -> None:

@@ -218,6 +218,18 @@ async def test_a_refused_get_is_repeated_after_the_time_that_the_venue_wants(wor
     assert world.network.times_s == [0, 3.01]
 
 
+async def test_an_unavailable_venue_is_asked_again_when_it_said_so_and_others_need_not_wait(world, answer) -> None:
+    world.network.script = [answer(status=503, headers={"retry-after": "9"}, seconds=0.5), answer()]
+    rest = world.rest()
+
+    async def another_a_second_later() -> None:
+        await world.clock.sleep(1.0)
+        await rest.fetch(GET)
+
+    await world.clock.run(asyncio.gather(rest.fetch(GET), another_a_second_later()))
+    assert world.network.times_s == [0, 1.0, 9.5]
+
+
 @pytest.mark.parametrize("failure", [{"error": LOST}, {"status": 503}, {"status": 429}])
 async def test_what_may_change_something_is_never_repeated(world, answer, failure) -> None:
     world.network.script = [answer(**failure), answer()]

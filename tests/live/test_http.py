@@ -54,7 +54,7 @@ async def test_the_url_is_sent_byte_by_byte_as_given(loopback, serve) -> None:
     async def handle(request: web.Request) -> web.Response:
         return web.Response(text=request.raw_path)
 
-    path = "/api?symbols=%5B%22A%22%5D&plus=1%2B1&space=a%20b&bare=~-_."
+    path = "/api?symbols=%5B%22A%22%5D&plus=1%2B1&space=a%20b&bare=~-_.&odd=%41%2d"
     assert (await loopback.get(await serve(handle) + path)).body.decode() == path
 
 

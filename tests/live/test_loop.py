@@ -70,25 +70,27 @@ def test_an_unknown_loop_is_refused_by_name() -> None:
         run(main(), loop="trio")  # type: ignore[arg-type]
 
 
-async def test_busy_polling_turns_the_loop_until_stopped() -> None:
-    loop = asyncio.get_running_loop()
-    turns = 0
+def test_busy_polling_never_waits_until_stopped(monkeypatch) -> None:
+    loop = asyncio.new_event_loop()
+    waits: list[float | None] = []
+    selector = loop._selector  # type: ignore[attr-defined]
+    select = selector.select
 
-    def count() -> None:
-        nonlocal turns
-        turns += 1
-        if turns < 100:
-            loop.call_soon(count)
+    def watched(timeout: float | None = None) -> object:
+        waits.append(timeout)
+        return select(timeout)
 
-    poll = BusyPoll(loop)
-    count()
-    while turns < 100:
-        await asyncio.sleep(0)
-    poll.stop()
-    poll.stop()
-    fired = asyncio.Event()
-    loop.call_later(0.001, fired.set)
-    await fired.wait()
+    monkeypatch.setattr(selector, "select", watched)
+    try:
+        poll = BusyPoll(loop)
+        loop.run_until_complete(asyncio.sleep(0.002))
+        assert set(waits) == {0}
+        poll.stop()
+        poll.stop()
+        loop.run_until_complete(asyncio.sleep(0.002))
+        assert max(wait or 0 for wait in waits) > 0
+    finally:
+        loop.close()
 
 
 def test_while_garbage_is_quiet_nothing_is_collected_by_itself() -> None:

@@ -10,7 +10,6 @@ import pytest
 from picows import WSMsgType
 
 from oneprice.errors import ConfigError, NetworkError, Outcome
-from oneprice.live import LiveClock, LiveNetwork, NetworkLimits
 
 TEXT, BINARY, CLOSE, PING, PONG, MORE = 1, 2, 8, 9, 10, 0
 
@@ -275,16 +274,34 @@ async def test_who_ends_it_from_within_a_frame_hears_no_frame_behind_it(loopback
     assert ear.frames == [(b"1", False)]
 
 
-async def test_the_network_drops_what_is_open_when_it_closes(loopback) -> None:
-    network = LiveNetwork(LiveClock(), NetworkLimits())
-    url, ears = await loopback.serve(), []
-    for _ in range(3):
-        loopback.network, mine = network, loopback.network
-        ears.append((await loopback.dial(url))[1])
-        loopback.network = mine
-    await network.close()
+async def test_the_network_drops_what_is_open_when_it_closes_and_opens_nothing_more(loopback) -> None:
+    url = await loopback.serve()
+    ears = [(await loopback.dial(url))[1] for _ in range(3)]
+    await loopback.network.close()
+    await loopback.network.close()
     assert [ear.reasons for ear in ears] == [["dropped by us: the network is closed"]] * 3
-    await network.close()
+    for attempt in (loopback.dial(url), loopback.get("http://127.0.0.1/")):
+        with pytest.raises(NetworkError, match="the network is closed") as refused:
+            await attempt
+        assert refused.value.outcome is Outcome.NOT_SENT
+
+
+async def test_what_was_being_opened_when_the_network_closed_is_dropped(loopback) -> None:
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await go_on.wait()
+        await upgrade(reader, writer)
+        await reader.read()
+        writer.close()
+
+    opening = asyncio.ensure_future(loopback.dial(f"ws://{await loopback.serve_tcp(slow)}/"))
+    await arrived.wait()
+    await loopback.network.close()
+    go_on.set()
+    _, ear = await opening
+    assert await ear.end() == "dropped by us: the network is closed"
 
 
 async def test_a_listener_that_fails_ends_its_connection_and_is_reported(loopback, make_frame) -> None:
@@ -300,7 +317,7 @@ async def test_a_listener_that_fails_ends_its_connection_and_is_reported(loopbac
     url = await loopback.serve(saying(make_frame(TEXT, b"1"), make_frame(TEXT, b"2")))
     await loopback.dial(url, Failing())
     assert await ear.end() == "the listener failed"
-    while not loopback.faults:
+    for _ in range(20):
         await asyncio.sleep(0)
     assert [type(fault["exception"]) for fault in loopback.faults] == [ZeroDivisionError]
     loopback.faults.clear()

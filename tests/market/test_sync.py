@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
+
+from tests.market.toy import ToyMarket
+from tests.market.world import ToyServer, World, agrees, book_of, run
 
 from oneprice.core.states import BookState, Reason
 from oneprice.market import MarketData
-from tests.market.toy import ToyMarket
-from tests.market.world import ToyServer, World, agrees, book_of, run
 
 BTC, ETH = "toy-spot:BTC/USDT", "toy-spot:ETH/USDT"
 
@@ -74,7 +76,7 @@ def test_a_snapshot_older_than_the_stream_is_asked_for_again() -> None:
             server.change("BTCUSDT")
             assert await settled(data, server, BTC, 2.0)
             asked_ns = [ns for ns, path in server.requests[started:] if path == "/depth"]
-            pauses = [later - earlier for earlier, later in zip(asked_ns, asked_ns[1:], strict=False)]
+            pauses = [later - earlier for earlier, later in pairwise(asked_ns)]
             assert len(asked_ns) == 4
             assert all(100_000_000 <= pause <= 1_100_000_000 for pause in pauses), pauses
             assert not server.stale_snapshots
@@ -211,5 +213,21 @@ def test_a_listing_that_went_quiet_is_subscribed_anew() -> None:
             await asyncio.sleep(62.0)
             assert await settled(data, server, BTC, 1.0)
             assert data.view().markets[0].reconnects == 0
+
+    run(scenario)
+
+
+def test_a_book_that_is_lost_again_and_again_is_not_asked_for_ever_faster() -> None:
+    async def scenario() -> None:
+        world = World()
+        server = world.add()
+        async with live(world) as data:
+            started = len(server.requests)
+            for _ in range(600):
+                server.skip_frames = 1
+                await asyncio.sleep(0.1)
+            asked = [path for _, path in server.requests[started:] if path == "/depth"]
+            assert 8 <= len(asked) <= 40, "of two books, in a minute"
+            assert await settled(data, server, BTC, 31.0)
 
     run(scenario)

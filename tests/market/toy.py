@@ -45,7 +45,7 @@ STREAM = Stream(
             bids="b",
             asks="a",
             full_when="full",
-            time=Time(path="t", unit="ns"),
+            time=Time(path="t", unit="ms"),
         ),
         Quote(
             name="quote",

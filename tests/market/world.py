@@ -12,14 +12,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
-import msgspec
+from tests.market.toy import ToyMarket
 
 from oneprice.errors import NetworkError
 from oneprice.market import MarketConfig, MarketData
 from oneprice.market.books import Book
 from oneprice.ports import WebSocketListener
 from oneprice.venues.kit import Request, Response
-from tests.market.toy import ToyMarket
 
 T = TypeVar("T")
 DELAY_S = 0.01
@@ -184,12 +183,12 @@ class ToyServer:
                 for name in taken:
                     self._send_whole(socket, name)
 
-    def change(self, symbol: str, quantity: int | None = None, price: Decimal | None = None, lots: Decimal | None = None) -> None:
+    def change(self, symbol: str, price: Decimal | None = None, lots: Decimal | None = None) -> None:
         """Change the quantity of the best bid (or of a bid at `price`) and tell everybody."""
         book = self.instruments[symbol]
         book.sequence += 1
         price = price or max(book.bids)
-        book.bids[price] = lots if lots is not None else (quantity or 1 + book.sequence % 50) * book.lot
+        book.bids[price] = lots if lots is not None else (1 + book.sequence % 50) * book.lot
         self.tell(book, [[str(price), str(book.bids[price])]], [])
 
     def shift(self, symbol: str, middle: Decimal) -> None:
@@ -200,7 +199,10 @@ class ToyServer:
         for step in (1, 2):
             book.bids[middle - step * book.tick] = book.asks[middle + step * book.tick] = 100 * book.lot
         book.sequence += 1
-        gone = [[[str(price), "0"] for price in side if price not in now] for side, now in zip(old, (book.bids, book.asks), strict=True)]
+        gone = [
+            [[str(price), "0"] for price in side if price not in now]
+            for side, now in zip(old, (book.bids, book.asks), strict=True)
+        ]
         self.tell(book, gone[0] + book.levels(book.bids, True), gone[1] + book.levels(book.asks, False))
 
     def tell(self, book: Instrument, bids: list[list[str]], asks: list[list[str]]) -> None:
@@ -210,7 +212,7 @@ class ToyServer:
             "u": book.sequence,
             "b": bids,
             "a": asks,
-            "t": self.world.clock.wall_ns() + self.world.venue_clock_ns,
+            "t": (self.world.clock.wall_ns() + self.world.venue_clock_ns) // 1_000_000,
         }
         if self.skip_frames:
             self.skip_frames -= 1
@@ -364,11 +366,11 @@ class Exchange:
 
 
 def btc() -> Instrument:
-    return Instrument("BTC", "USDT", Decimal("50000"), "0.1", "0.001")
+    return Instrument("BTC", "USDT", Decimal(50000), "0.1", "0.001")
 
 
 def eth() -> Instrument:
-    return Instrument("ETH", "USDT", Decimal("3000"), "0.01", "0.01")
+    return Instrument("ETH", "USDT", Decimal(3000), "0.01", "0.01")
 
 
 def book_of(data: MarketData, name: str) -> Book:
@@ -386,6 +388,3 @@ def agrees(data: MarketData, server: ToyServer, name: str) -> bool:
             return False
     return data.hub.sequence(book.number) == own.sequence
 
-
-def plain(view: object) -> str:
-    return msgspec.json.encode(view).decode()

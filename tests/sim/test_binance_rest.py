@@ -140,6 +140,18 @@ async def test_weight_adds_up_then_429_then_418(start_venue: Any, http: Any) -> 
     assert (await get(http, server, path))[0] == 200
 
 
+async def test_funding_has_a_request_limit_of_its_own(start_venue: Any, http: Any) -> None:
+    clock = [1_700_000_000_000_000_000]
+    server = await start_venue("binance", instruments=("BTC/USDT",), clock=lambda: clock[0])
+    for _ in range(500):
+        status, _, headers = await get(http, server, "/fapi/v1/fundingInfo")
+        assert (status, headers["X-MBX-USED-WEIGHT-1M"]) == (200, "0")
+    assert (await get(http, server, "/fapi/v1/fundingRate?symbol=BTCUSDT"))[0] == 429
+    assert (await get(http, server, "/fapi/v1/time"))[0] == 200
+    clock[0] += 300_000_000_000
+    assert (await get(http, server, "/fapi/v1/fundingInfo"))[0] == 200
+
+
 async def test_klines_and_trades_can_be_bounded(start_venue: Any, http: Any) -> None:
     server = await start_venue("binance", instruments=("BTC/USDT",))
     _, rows, _ = await get(http, server, "/api/v3/klines?symbol=BTCUSDT&interval=5m&limit=10")

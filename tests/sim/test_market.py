@@ -10,6 +10,7 @@ import pytest
 from oneprice.sim.agents import Temper
 from oneprice.sim.dialects.binance import INSTRUMENTS
 from oneprice.sim.engine import BookChange, Side, TradePrint
+from oneprice.sim.klines import MONTH_MS, WEEK_MS, closing, opening
 from oneprice.sim.market import DepthFeed, Scale, SimMarket
 
 T0 = 1_700_000_000_000_000_000
@@ -132,6 +133,25 @@ def test_klines_and_day_add_up_the_trades() -> None:
     assert day.last_ticks == trades[-1].price_ticks
     assert day.last_trade_id == trades[-1].trade_id
     assert day.low_ticks <= day.last_ticks <= day.high_ticks
+
+
+@pytest.mark.parametrize(
+    ("interval_ms", "opens"),
+    [
+        (WEEK_MS, [1_699_833_600_000]),  # Monday 2023-11-13
+        (MONTH_MS, [1_698_796_800_000]),  # 2023-11-01
+        (86_400_000, [1_699_833_600_000, 1_699_920_000_000]),
+    ],
+)
+def test_long_klines_open_by_the_calendar(interval_ms: int, opens: list[int]) -> None:
+    rows = started().listings["BTC/USDT"].klines(interval_ms, 10)
+    assert [row.open_ms for row in rows] == opens
+    assert all(row.volume_lots > 0 for row in rows)
+
+
+def test_month_is_as_long_as_it_is() -> None:
+    february = opening(1_707_000_000_000, MONTH_MS)  # 2024-02-03
+    assert closing(february, MONTH_MS) - february == 29 * 86_400_000
 
 
 def test_funding_times_are_aligned_and_the_mark_is_near_the_index() -> None:

@@ -354,7 +354,7 @@ async def test_limit_depth_klines_and_mini_tickers(mexc: SimServer, http: aiohtt
 
 
 def test_recorded_values_give_the_recorded_frames(shared: Any) -> None:
-    """The fixtures' frames were encoded by another writer; unknown to both: map order of asks and bids."""
+    """The fixtures' frames come from another writer: ours must hold the same messages."""
     folder = shared / "fixtures" / "mexc"
     compared = 0
     for path in sorted(folder.glob("spot_ws_public_*.pb")):

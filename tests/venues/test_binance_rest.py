@@ -314,7 +314,7 @@ def test_spot_rules_come_from_the_filters() -> None:
     )
     assert (info.tick_size, info.lot_size) == (D("0.01"), D("0.00001"))
     assert (info.min_quantity, info.max_quantity, info.min_notional) == (D("0.0001"), D(9_000), D(5))
-    assert (info.contract_size, info.multiplier, info.taker_fee, info.maker_fee) == (1, 1, None, None)
+    assert (info.contract_size, info.multiplier, info.taker_fee, info.maker_fee) == (D(1), D(1), None, None)
 
 
 def test_the_older_notional_filter_counts_too() -> None:
@@ -370,13 +370,13 @@ def test_perpetuals_that_do_not_trade_are_not_tradable(status: str) -> None:
 @pytest.mark.parametrize(("name", "base", "coins"), [("1000PEPE", "PEPE", 1_000), ("1MBABYDOGE", "BABYDOGE", 10**6)])
 def test_multiples_are_the_asset_they_stand_for(name: str, base: str, coins: int) -> None:
     for info in (*listed(USDM, perpetual(name)), *listed(SPOT, spot_symbol(name))):
-        assert (info.symbol.base, info.multiplier, info.venue_symbol) == (base, coins, name + "USDT")
+        assert (info.symbol.base, info.multiplier, info.venue_symbol) == (AssetName(base), D(coins), name + "USDT")
 
 
 def test_names_that_come_down_to_one_asset_stay_apart() -> None:
     told = listed(USDM, perpetual("CAT"), perpetual("1000CAT"), perpetual("1000BOB"), perpetual("1000000BOB"))
-    names = [(info.symbol.base, info.multiplier) for info in told]
-    assert names == [("CAT", 1), ("1000CAT", 1), ("1000BOB", 1), ("1000000BOB", 1)]
+    assert [info.symbol.base for info in told] == ["CAT", "1000CAT", "1000BOB", "1000000BOB"]
+    assert {info.multiplier for info in told} == {D(1)}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oneprice.core.states import BookState, Flag
@@ -215,6 +215,7 @@ sides = st.lists(st.tuples(prices, st.integers(0, 5_000).map(lambda lots: f"{D(l
 steps = st.lists(st.tuples(st.integers(1, 4), sides, sides, st.booleans()), max_size=12)
 
 
+@settings(max_examples=40)
 @given(steps)
 @both
 def test_raw_and_combined_frames_say_the_same(follow: Follow, market: PublicMarket, told: list[Any]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -72,10 +73,10 @@ def supported(market: PublicMarket) -> Mapping[str, bool]:
     return {row.name: row.supported for row in market.capabilities}
 
 
-def calls_of(market: PublicMarket) -> list[Call[object]]:
+def calls_of(market: PublicMarket) -> list[Call[Any]]:
     """One call of each kind that the market has."""
     listing = listing_of(market)
-    makers = [
+    makers: list[Callable[[], Call[Any] | None]] = [
         lambda: market.server_time(),
         lambda: market.listings(),
         lambda: market.order_book(listing, 10),
@@ -86,7 +87,7 @@ def calls_of(market: PublicMarket) -> list[Call[object]]:
         lambda: market.funding(listing),
         lambda: market.funding_intervals(),
     ]
-    found: list[Call[object]] = []
+    found: list[Call[Any]] = []
     for make in makers:
         try:
             call = make()
@@ -164,7 +165,7 @@ def test_the_capability_matrix_has_every_row_once(name: str, kind: MarketKind) -
 def test_what_is_not_supported_raises_and_what_is_does_not(name: str, kind: MarketKind) -> None:
     market = market_of(name, kind)
     listing, told = listing_of(market), supported(market)
-    asks = {
+    asks: dict[str, Callable[[], object]] = {
         "listings": lambda: market.listings(),
         "order book": lambda: market.order_book(listing, 10),
         "ticker": lambda: market.ticker(listing),

@@ -123,7 +123,7 @@ def levels(*pairs: tuple[str, str]) -> list[tuple[Decimal, Decimal]]:
 
 def test_a_book_side_keeps_its_order() -> None:
     side = book_side(levels(("2", "1"), ("1", "0")), bids=True)
-    assert [(level.price, level.quantity) for level in side] == [(2, 1), (1, 0)]
+    assert [(level.price, level.quantity) for level in side] == levels(("2", "1"), ("1", "0"))
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ use crate::book::Level;
 use crate::describe::{Condition, Depth, Description, Format, LevelShape, Message, NumberForm, Quote, Time, TimeUnit, Trades};
 use crate::json::{self, FrameError, Kind, NESTING_MAX, Value};
 use crate::levels::{self, Grids, Members, ProtoRow, Scratch, Texts};
-use crate::number::{parse_id, parse_time_ns};
+use crate::number::{count_fast, load8, parse_id, parse_id_in, parse_time_in, parse_time_ns};
 use crate::proto::{Field, fields};
+use crate::template::{LESSONS_MAX, TEMPLATES_MAX, Taker, Template, Token};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// What is wrong with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +34,43 @@ impl From<FrameError> for Fault {
 /// Whose a message with a symbol is.
 #[derive(Debug, Default)]
 pub(crate) struct Bound {
-    by_message: Vec<HashMap<Box<[u8]>, u32>>,
+    by_message: Vec<HashMap<Box<[u8]>, u32, BuildHasherDefault<SymbolHasher>>>,
+}
+
+/// A quick hash of short symbols. They come from the configuration, not from frames, so that nobody can choose them to
+/// collide.
+#[derive(Clone, Copy, Debug, Default)]
+struct SymbolHasher(u64);
+
+impl Hasher for SymbolHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let mut at = 0;
+        while at < bytes.len() {
+            self.write_u64(load8(bytes, at));
+            at += 8;
+        }
+    }
+
+    #[inline]
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    #[inline]
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
 }
 
 impl Bound {
     pub(crate) fn new(messages: usize) -> Bound {
-        Bound { by_message: vec![HashMap::new(); messages] }
+        Bound { by_message: vec![HashMap::default(); messages] }
     }
 
     pub(crate) fn insert(&mut self, message: usize, symbol: &str, listing: u32) {
@@ -62,10 +95,9 @@ impl Bound {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
-    kind: Kind,
     from: u32,
     to: u32,
-    number: u64,
+    kind: Kind,
 }
 
 const NO_CHILD: u8 = u8::MAX;
@@ -173,12 +205,19 @@ pub struct Decoder {
     nodes: Vec<Node>,
     plans: Vec<Plan>,
     slots: Vec<Slot>,
+    /// Values of protobuf numbers, by slot.
+    numbers: Vec<u64>,
     paths: HashMap<String, u16>,
     /// Slots whose protobuf field is repeated, and the messages found.
     repeated: Vec<(u16, Vec<(u32, u32)>)>,
     protobuf: bool,
     frame_bytes_max: usize,
     levels_max: usize,
+    templates: Vec<Template>,
+    /// The template that the last frame followed.
+    likely: usize,
+    lessons: u32,
+    tokens: Vec<Token>,
     /// Bids and asks of the last depth message.
     pub(crate) sides: [Scratch; 2],
 }
@@ -213,11 +252,16 @@ impl Decoder {
             nodes: vec![Node::new()],
             plans: Vec::new(),
             slots: Vec::new(),
+            numbers: Vec::new(),
             paths: HashMap::new(),
             repeated: Vec::new(),
             protobuf: format == Format::Protobuf,
             frame_bytes_max,
             levels_max,
+            templates: Vec::new(),
+            likely: 0,
+            lessons: 0,
+            tokens: Vec::new(),
             sides: Default::default(),
         };
         for message in messages {
@@ -282,9 +326,6 @@ impl Decoder {
             }
             return self.walk_proto(frame, 0, frame.len(), 0);
         }
-        if !frame.is_ascii() && std::str::from_utf8(frame).is_err() {
-            return Err(FrameError);
-        }
         let mut walk = Walk {
             data: frame,
             nodes: &self.nodes,
@@ -295,17 +336,46 @@ impl Decoder {
             grids,
             levels_max: self.levels_max,
             known: None,
+            tokens: &mut self.tokens,
+            learning: self.lessons < LESSONS_MAX,
         };
+        for turn in 0..self.templates.len() {
+            let index = (self.likely + turn) % self.templates.len();
+            if self.templates[index].follow(frame, &mut walk) {
+                self.likely = index;
+                return Ok(());
+            }
+            walk.start_over();
+        }
+        walk.tokens.clear();
         let at = json::space(frame, 0);
         let end = if frame.get(at) == Some(&b'{') { walk.object(at + 1, 0, 1)? } else { json::skip(frame, at, 0)? };
-        if json::space(frame, end) == frame.len() { Ok(()) } else { Err(FrameError) }
+        if json::space(frame, end) != frame.len() {
+            return Err(FrameError);
+        }
+        if self.lessons < LESSONS_MAX && !self.tokens.is_empty() {
+            self.learn(frame);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn learn(&mut self, frame: &[u8]) {
+        self.lessons += 1;
+        if let Some(template) = Template::learn(frame, &self.tokens) {
+            if self.templates.len() < TEMPLATES_MAX {
+                self.templates.push(template);
+            } else {
+                self.templates[self.lessons as usize % TEMPLATES_MAX] = template;
+            }
+        }
     }
 
     fn walk_proto(&mut self, frame: &[u8], from: usize, to: usize, node: usize) -> Result<(), FrameError> {
         let base = frame.as_ptr() as usize;
         let mut inner: Vec<(usize, usize, usize)> = Vec::new();
         let mut seen = 0u64;
-        let Decoder { nodes, slots, repeated, .. } = self;
+        let Decoder { nodes, slots, numbers, repeated, .. } = self;
         fields(&frame[from..to], |number, field| {
             let mut text = [0u8; 10];
             let Some(index) = nodes[node].child(decimal(number, &mut text)) else { return Ok(()) };
@@ -327,11 +397,14 @@ impl Decoder {
             seen |= 1 << index;
             if child.slot != NO_SLOT {
                 slots[child.slot as usize] = match field {
-                    Field::Varint(number) => Slot { kind: Kind::Number, from: 0, to: 0, number },
+                    Field::Varint(number) => {
+                        numbers[child.slot as usize] = number;
+                        Slot { kind: Kind::Number, ..Slot::default() }
+                    }
                     Field::Fixed => Slot { kind: Kind::False, ..Slot::default() },
                     Field::Bytes(bytes) => {
                         let (start, end) = span(bytes);
-                        Slot { kind: Kind::Text, from: start as u32, to: end as u32, number: 0 }
+                        Slot { from: start as u32, to: end as u32, kind: Kind::Text }
                     }
                 };
             }
@@ -429,10 +502,15 @@ impl Decoder {
     pub(crate) fn quote(&self, frame: &[u8], index: usize, grids: &Grids) -> Result<QuoteRead, Fault> {
         let plan = &self.plans[index];
         let Message::Quote(quote) = &plan.message else { return Err(Fault::Part) };
-        let bid = self.quote_texts(frame, quote, plan.values[0], plan.values[1])?;
-        let ask = self.quote_texts(frame, quote, plan.values[2], plan.values[3])?;
+        let quick = (self.quick_level(frame, plan.values[0], plan.values[1], quote, grids))
+            .zip(self.quick_level(frame, plan.values[2], plan.values[3], quote, grids));
         let id = if quote.id.is_empty() { 0 } else { self.id(frame, &plan.last)?.ok_or(Fault::Part)? };
         let event_ns = self.time(frame, plan.time, quote.time.as_ref())?;
+        if let Some((bid, ask)) = quick {
+            return Ok(QuoteRead { id, bid, ask, event_ns });
+        }
+        let bid = self.quote_texts(frame, quote, plan.values[0], plan.values[1])?;
+        let ask = self.quote_texts(frame, quote, plan.values[2], plan.values[3])?;
         let mut off = false;
         let mut count = |texts: Option<Texts<'_>>| -> Result<Level, Fault> {
             let Some((price, quantity)) = texts else { return Ok((0, 0)) };
@@ -446,6 +524,19 @@ impl Decoder {
         };
         let (bid, ask) = (count(bid)?, count(ask)?);
         if off { Err(Fault::Off) } else { Ok(QuoteRead { id, bid, ask, event_ns }) }
+    }
+
+    /// A level of two plain quoted decimals; None where the patient way has to decide.
+    #[inline(always)]
+    fn quick_level(&self, frame: &[u8], price: u16, quantity: u16, quote: &Quote, grids: &Grids) -> Option<Level> {
+        let (price, quantity) = (self.slots[price as usize], self.slots[quantity as usize]);
+        let quoted = price.kind == Kind::Text && quantity.kind == Kind::Text;
+        if !quoted || self.protobuf || quote.price == NumberForm::Bare || quote.quantity == NumberForm::Bare {
+            return None;
+        }
+        let (ticks, _) = count_fast(frame, price.from as usize, b'"', &grids.0)?;
+        let (lots, _) = count_fast(frame, quantity.from as usize, b'"', &grids.1)?;
+        Some((ticks, lots))
     }
 
     #[inline]
@@ -564,9 +655,11 @@ impl Decoder {
     }
 
     fn slot_value<'a>(&'a self, frame: &'a [u8], slot: u16) -> Cell<'a> {
+        let number = slot;
         let slot = self.slots[slot as usize];
         if self.protobuf && slot.kind == Kind::Number {
-            return Cell { kind: Kind::Number, text: Cow::Owned(slot.number.to_string().into_bytes()) };
+            let digits = self.numbers[number as usize].to_string();
+            return Cell { kind: Kind::Number, text: Cow::Owned(digits.into_bytes()) };
         }
         Cell::of(Value { kind: slot.kind, raw: &frame[slot.from as usize..slot.to as usize] })
     }
@@ -592,12 +685,12 @@ impl Decoder {
             let found = self.slots[slot as usize];
             let number = match found.kind {
                 Kind::Absent | Kind::Null => continue,
-                Kind::Number if self.protobuf => (found.number < 1 << 63).then_some(found.number),
+                Kind::Number if self.protobuf => Some(self.numbers[slot as usize]).filter(|number| *number < 1 << 63),
                 Kind::Number | Kind::Text => {
                     if found.from == found.to {
                         continue;
                     }
-                    parse_id(&frame[found.from as usize..found.to as usize])
+                    parse_id_in(frame, found.from as usize, found.to as usize)
                 }
                 Kind::Escaped => parse_id(&json::unescape(&frame[found.from as usize..found.to as usize])),
                 _ => None,
@@ -616,8 +709,8 @@ impl Decoder {
         let Some(time) = time else { return Ok(0) };
         let found = self.slots[slot as usize];
         if found.kind == Kind::Number && !self.protobuf {
-            return parse_time_ns(&frame[found.from as usize..found.to as usize], unit_decimals(time.unit))
-                .ok_or(Fault::Part);
+            let (from, to) = (found.from as usize, found.to as usize);
+            return parse_time_in(frame, from, to, unit_decimals(time.unit)).ok_or(Fault::Part);
         }
         cell_time(&self.slot_value(frame, slot), time)
     }
@@ -701,6 +794,7 @@ impl Decoder {
         }
         let slot = self.slots.len() as u16;
         self.slots.push(Slot::default());
+        self.numbers.push(0);
         self.paths.insert(path.to_owned(), slot);
         let keys: Vec<&str> = path.split('.').collect();
         let mut node = 0usize;
@@ -756,9 +850,46 @@ struct Walk<'a> {
     grids: &'a [Grids],
     levels_max: usize,
     known: Option<(usize, u32)>,
+    tokens: &'a mut Vec<Token>,
+    learning: bool,
+}
+
+impl Taker for Walk<'_> {
+    #[inline(always)]
+    fn take(&mut self, slot: u16, kind: Kind, from: usize, to: usize) {
+        if slot != NO_SLOT {
+            self.slots[slot as usize] = Slot { from: from as u32, to: to as u32, kind };
+        }
+    }
+
+    #[inline(always)]
+    fn take_list(&mut self, slot: u16, at: usize, depth: u32) -> Option<usize> {
+        if self.data.get(at) != Some(&b'[') {
+            return None;
+        }
+        match self.quick_levels(at, slot, depth) {
+            Some(end) => Some(end),
+            None => json::skip(self.data, at, depth).ok(),
+        }
+    }
 }
 
 impl Walk<'_> {
+    /// Forgets what a template took before it turned out to be the wrong one.
+    fn start_over(&mut self) {
+        self.slots.fill(Slot::default());
+        for side in self.sides.iter_mut() {
+            side.done = false;
+        }
+        self.known = None;
+    }
+
+    fn met(&mut self, kind: Kind, from: usize, to: usize, slot: u16, depth: u32) {
+        if self.learning {
+            self.tokens.push(Token { kind, from: from as u32, to: to as u32, slot, depth });
+        }
+    }
+
     /// An object whose first byte inside the braces is `at`; `depth` containers are open with it.
     fn object(&mut self, at: usize, node: usize, depth: u32) -> Result<usize, FrameError> {
         let data = self.data;
@@ -778,7 +909,17 @@ impl Walk<'_> {
             }
             at = json::space(data, at + 1);
             at = match child {
-                None => json::skip(data, at, depth)?,
+                None => {
+                    let end = json::skip(data, at, depth)?;
+                    let (kind, inner) = match data[at] {
+                        b'"' => (Kind::Text, 1),
+                        b'-' | b'0'..=b'9' => (Kind::Number, 0),
+                        b'[' => (Kind::List, 0),
+                        _ => (Kind::Object, 0),
+                    };
+                    self.met(kind, at + inner, end - inner, NO_SLOT, depth);
+                    end
+                }
                 Some(child) => {
                     if seen >> child & 1 == 1 {
                         return Err(FrameError);
@@ -842,7 +983,10 @@ impl Walk<'_> {
             }
         };
         if child.slot != NO_SLOT {
-            self.slots[child.slot as usize] = Slot { kind, from: from as u32, to: to as u32, number: 0 };
+            self.slots[child.slot as usize] = Slot { from: from as u32, to: to as u32, kind };
+        }
+        if kind != Kind::Object || child.slot != NO_SLOT {
+            self.met(kind, from, to, child.slot, depth);
         }
         Ok(end)
     }

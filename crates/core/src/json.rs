@@ -1,6 +1,6 @@
 //! Strict JSON, walked once: whatever is not described is checked and skipped.
 
-use crate::number::load8;
+use crate::number::{digit_run, load8};
 
 /// Containers may nest this deep.
 pub(crate) const NESTING_MAX: u32 = 32;
@@ -38,7 +38,12 @@ fn zero_bytes(word: u64) -> u64 {
 
 /// Position after white space.
 #[inline(always)]
-pub(crate) fn space(data: &[u8], mut at: usize) -> usize {
+pub(crate) fn space(data: &[u8], at: usize) -> usize {
+    if data.get(at).is_some_and(|byte| *byte <= b' ') { spaces_end(data, at) } else { at }
+}
+
+#[cold]
+fn spaces_end(data: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t' | b'\n' | b'\r') = data.get(at) {
         at += 1;
     }
@@ -54,7 +59,7 @@ pub(crate) fn string_end(data: &[u8], mut at: usize) -> Result<(usize, bool), Fr
         let quotes = zero_bytes(word ^ (ONES * 0x22));
         let slashes = zero_bytes(word ^ (ONES * 0x5c));
         let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let stops = quotes | slashes | controls;
+        let stops = quotes | slashes | controls | word & HIGHS;
         if stops == 0 {
             at += 8;
             if at >= data.len() {
@@ -65,10 +70,41 @@ pub(crate) fn string_end(data: &[u8], mut at: usize) -> Result<(usize, bool), Fr
         at += (stops.trailing_zeros() >> 3) as usize;
         return match data.get(at) {
             Some(b'"') => Ok((at, false)),
-            Some(b'\\') => escaped_end(data, at).map(|end| (end, true)),
+            Some(b'\\' | 0x80..) => unusual_end(data, at),
             _ => Err(FrameError),
         };
     }
+}
+
+/// The end of a string without escapes or letters beyond ASCII; None for any other.
+#[inline(always)]
+pub(crate) fn plain_end(data: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let word = load8(data, at);
+        let quotes = zero_bytes(word ^ (ONES * 0x22));
+        let slashes = zero_bytes(word ^ (ONES * 0x5c));
+        let controls = word.wrapping_sub(ONES * 0x20) | word;
+        let stops = (quotes | slashes | controls) & HIGHS;
+        if stops != 0 {
+            at += (stops.trailing_zeros() >> 3) as usize;
+            return (data.get(at) == Some(&b'"')).then_some(at);
+        }
+        at += 8;
+        if at >= data.len() {
+            return None;
+        }
+    }
+}
+
+/// The end of a string with escapes or letters beyond ASCII, of which `at` is the first.
+#[cold]
+fn unusual_end(data: &[u8], at: usize) -> Result<(usize, bool), FrameError> {
+    let end = escaped_end(data, at)?;
+    let rest = &data[at..end];
+    if std::str::from_utf8(rest).is_err() {
+        return Err(FrameError);
+    }
+    Ok((end, rest.contains(&b'\\')))
 }
 
 fn escaped_end(data: &[u8], mut at: usize) -> Result<usize, FrameError> {
@@ -140,7 +176,18 @@ fn hex4(raw: &[u8]) -> u32 {
 }
 
 /// The end of a number that starts at `at`.
-pub(crate) fn number_end(data: &[u8], mut at: usize) -> Result<usize, FrameError> {
+#[inline(always)]
+pub(crate) fn number_end(data: &[u8], at: usize) -> Result<usize, FrameError> {
+    if matches!(data.get(at), Some(b'1'..=b'9')) {
+        let end = digits_end(data, at + 1);
+        if !matches!(data.get(end), Some(b'.' | b'e' | b'E')) {
+            return Ok(end);
+        }
+    }
+    any_number_end(data, at)
+}
+
+fn any_number_end(data: &[u8], mut at: usize) -> Result<usize, FrameError> {
     if data.get(at) == Some(&b'-') {
         at += 1;
     }
@@ -170,14 +217,19 @@ pub(crate) fn number_end(data: &[u8], mut at: usize) -> Result<usize, FrameError
     Ok(at)
 }
 
+#[inline(always)]
 fn digits_end(data: &[u8], mut at: usize) -> usize {
-    while data.get(at).is_some_and(u8::is_ascii_digit) {
-        at += 1;
+    loop {
+        let (_, digits) = digit_run(load8(data, at));
+        at += digits as usize;
+        if digits < 8 {
+            return at;
+        }
     }
-    at
 }
 
 /// A scalar that is no string and no container: its kind and end.
+#[inline]
 pub(crate) fn scalar(data: &[u8], at: usize) -> Result<(Kind, usize), FrameError> {
     let word = |text: &[u8], kind| {
         if data[at..].starts_with(text) { Ok((kind, at + text.len())) } else { Err(FrameError) }

@@ -16,3 +16,4 @@ pub mod scan;
 pub mod sizing;
 pub mod specs;
 pub mod states;
+mod template;

@@ -133,28 +133,42 @@ fn assemble(digits: &[u8], decimals: i64) -> Option<(u64, u32)> {
 
 /// A sequence number: decimal digits, below 2^63.
 pub fn parse_id(text: &[u8]) -> Option<u64> {
-    if text.is_empty() || text.len() > 19 {
+    parse_id_in(text, 0, text.len())
+}
+
+/// The sequence number that stands at `from..to`.
+#[inline(always)]
+pub(crate) fn parse_id_in(data: &[u8], from: usize, to: usize) -> Option<u64> {
+    if from == to || to - from > 19 {
         return None;
     }
-    let mut value = 0u64;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
+    let (mut value, mut at) = (0u64, from);
+    while at < to {
+        let (values, digits) = digit_run(load8(data, at));
+        let digits = (digits as usize).min(to - at);
+        if digits == 0 || digits < 8 && at + digits < to {
             return None;
         }
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        value = value.wrapping_mul(POW10[digits]).wrapping_add(digits_value(values, digits as u32));
+        at += digits;
     }
     (value < 1 << 63).then_some(value)
 }
 
 /// A time with optional fraction as whole nanoseconds; `unit_decimals` is 9 for seconds, 6 for milliseconds and so on.
 pub fn parse_time_ns(text: &[u8], unit_decimals: u32) -> Option<i64> {
-    if let Some(plain) = parse_id(text) {
+    parse_time_in(text, 0, text.len(), unit_decimals)
+}
+
+/// The time that stands at `from..to`.
+#[inline(always)]
+pub(crate) fn parse_time_in(data: &[u8], from: usize, to: usize, unit_decimals: u32) -> Option<i64> {
+    if let Some(plain) = parse_id_in(data, from, to) {
         let value = u128::from(plain) * u128::from(POW10[unit_decimals as usize]);
         // A plain number obeys the same bound on its digits as any decimal.
         return (plain < MANTISSA_MAX && value < 1 << 63).then_some(value as i64);
     }
-    let (mantissa, decimals) = parse_decimal(text)?;
+    let (mantissa, decimals) = parse_decimal(&data[from..to])?;
     let value = if decimals <= unit_decimals {
         u128::from(mantissa) * u128::from(POW10[(unit_decimals - decimals) as usize])
     } else {
@@ -182,7 +196,7 @@ pub(crate) fn load8(data: &[u8], at: usize) -> u64 {
 
 /// Digit values (each byte xor `'0'`) and how many of the first bytes are digits.
 #[inline(always)]
-fn digit_run(word: u64) -> (u64, u32) {
+pub(crate) fn digit_run(word: u64) -> (u64, u32) {
     let values = word ^ 0x3030_3030_3030_3030;
     let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
     (values, others.trailing_zeros() >> 3)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from oneprice.market import MarketConfig, MarketData, MarketView
     from oneprice.observe import News, Tally, Tiding
     from oneprice.sim.cluster import SimCluster
-    from oneprice.venues.kit import Hosts
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "XRP/USDT", "PEPE/USDT", "ETH/BTC")
 MARKETS = ("binance-spot", "binance-usdm", "gate-spot", "gate-usdm", "mexc-spot", "mexc-usdm")
@@ -111,18 +110,6 @@ async def _exchanges(seed: int) -> AsyncIterator[SimCluster]:
         await cluster.stop()
 
 
-def hosts_of(cluster: SimCluster) -> dict[str, Hosts]:
-    """Where each market is found. Binance's perpetuals have hosts of their own; here they have a path."""
-    from oneprice.venues.kit import Hosts
-
-    hosts = {}
-    for market in MARKETS:
-        url = cluster.exchanges[market.partition("-")[0]].url
-        stream = url.replace("http", "ws", 1)
-        hosts[market] = Hosts(rest=url, stream=f"{stream}/usdm" if market == "binance-usdm" else stream)
-    return hosts
-
-
 def market_config() -> MarketConfig:
     """All markets, all symbols, orders of a size that a small desk would send."""
     from oneprice.market import MarketConfig
@@ -132,12 +119,13 @@ def market_config() -> MarketConfig:
 
 async def _watch(cluster: SimCluster, gathered: Run, console: Console) -> None:
     """Connect, and look until the time is over. Whatever ends it, what stands then is gathered."""
-    from oneprice.app import build_market, live_ports
+    from oneprice.app import build_market, live_ports, simulated_hosts
 
     show = _lines if gathered.options.plain else _screen
+    hosts = simulated_hosts(MARKETS, {name: exchange.url for name, exchange in cluster.exchanges.items()})
     ports = live_ports()
     try:
-        async with build_market(market_config(), ports, hosts=hosts_of(cluster)) as market:
+        async with build_market(market_config(), ports, hosts=hosts) as market:
             try:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(gathered.options.seconds or None), asyncio.TaskGroup() as tasks:
@@ -169,7 +157,7 @@ async def _screen(market: MarketData, gathered: Run, console: Console) -> None:
         while True:
             _look(market, gathered)
             assert gathered.last is not None
-            picture = draw(gathered.last, gathered.news.tidings, title, console.size.height)
+            picture = draw(gathered.last, gathered.news.tidings, title, *console.size)
             await asyncio.to_thread(live.update, picture, refresh=True)
             await asyncio.sleep(LOOK_EVERY_S)
 
@@ -208,7 +196,7 @@ async def _faults(cluster: SimCluster, market: MarketData, gathered: Run) -> Non
 
 def _close(gathered: Run, console: Console) -> None:
     """The summary: a table for people, or one JSON object."""
-    from oneprice.observe import markets_table, summary_table
+    from oneprice.observe import WIDE, markets_table, summary_table
 
     view = gathered.last
     if view is None:
@@ -218,13 +206,14 @@ def _close(gathered: Run, console: Console) -> None:
     if gathered.options.as_json:
         click.echo(msgspec.json.encode(_told(gathered, view)).decode())
         return
+    wide = console.width >= WIDE
     console.print()
-    console.print(markets_table(view.markets, title="markets at the end", trouble=False))
+    console.print(markets_table(view.markets, title="markets at the end", wide=wide))
     console.print()
     if totals:
         count = sum(total.count for total in totals)
         title = f"{count} opportunities in {view.running_s:.0f} s, after taker fees, by pair"
-        console.print(summary_table(totals, title))
+        console.print(summary_table(totals, title, wide=wide))
     else:
         console.print(f"no opportunity in {view.running_s:.0f} s: nothing paid the taker fees", highlight=False)
     console.print("\nSIMULATED: prices, books and spreads above are not real.", highlight=False)

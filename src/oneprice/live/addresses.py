@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import aiohappyeyeballs
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from oneprice.ports import Clock
+
+Ask = Callable[[str, int, int], Awaitable[list[aiohappyeyeballs.AddrInfoType]]]
+
+
+async def ask_system(host: str, port: int, family: int) -> list[aiohappyeyeballs.AddrInfoType]:
+    """The system's resolver, in a thread. Raises socket.gaierror."""
+    loop = asyncio.get_running_loop()
+    return list(await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM))
+
+
+def in_words(error: OSError) -> str:
+    """What an operating system's error says; some say nothing but their name."""
+    return error.strerror or str(error) or type(error).__name__
 
 
 class _Known(NamedTuple):
@@ -18,14 +32,15 @@ class _Known(NamedTuple):
 
 
 class Addresses(AbstractResolver):
-    """Asks the system's resolver (in a thread) at most every `fresh_s` for a host.
+    """Asks the resolver at most every `fresh_s` for a host.
 
     When the resolver fails, the last known addresses are used: an outage of DNS must not cut us off from
     venues that stand. `hosts_max` bounds the memory.
     """
 
-    def __init__(self, clock: Clock, fresh_s: float = 300.0, hosts_max: int = 256) -> None:
+    def __init__(self, clock: Clock, fresh_s: float = 300.0, hosts_max: int = 256, ask: Ask = ask_system) -> None:
         self._clock, self._fresh_ns, self._hosts_max = clock, round(fresh_s * 1e9), hosts_max
+        self._ask = ask
         self._known: dict[tuple[str, int, int], _Known] = {}
 
     async def lookup(
@@ -37,14 +52,14 @@ class Addresses(AbstractResolver):
         if known is not None and now_ns < known.until_ns:
             return known.infos
         try:
-            infos = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+            infos = await self._ask(host, port, int(family))
         except OSError:
             if known is None:
                 raise
             return known.infos
         if len(self._known) >= self._hosts_max:
             self._known.pop(next(iter(self._known)))
-        self._known[key] = _Known(list(infos), now_ns + self._fresh_ns)
+        self._known[key] = _Known(infos, now_ns + self._fresh_ns)
         return self._known[key].infos
 
     def doubt(self, host: str) -> None:

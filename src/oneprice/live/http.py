@@ -12,7 +12,7 @@ import msgspec
 from yarl import URL
 
 from oneprice.errors import NetworkError, Outcome
-from oneprice.live.addresses import Addresses
+from oneprice.live.addresses import Addresses, in_words
 from oneprice.live.limits import NetworkLimits
 from oneprice.live.tls import refusal
 
@@ -149,6 +149,6 @@ def _reason(error: Exception, timeout_s: float) -> str:
         case aiohttp.ClientConnectorError(os_error=ssl.SSLError() as cause):
             return refusal(cause)
         case aiohttp.ClientConnectorError(os_error=cause):
-            return f"cannot connect: {cause.strerror or cause}"
+            return f"cannot connect: {in_words(cause)}"
         case _:
             return f"{type(error).__name__}: {error}"

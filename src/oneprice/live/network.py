@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from picows import WSError
 
-from oneprice.errors import ConfigError
+from oneprice.errors import ConfigError, NetworkError, Outcome
 from oneprice.live.addresses import Addresses
 from oneprice.live.http import HttpAnswer, HttpClient
 from oneprice.live.limits import NetworkLimits
@@ -16,6 +17,8 @@ from oneprice.live.opening import open_websocket
 from oneprice.live.tls import client_context, require_verifying
 from oneprice.live.websocket import LiveWebSocket
 from oneprice.ports import Clock, WebSocketListener
+
+_CLOSED = "the network is closed"
 
 
 class LiveNetwork:
@@ -31,6 +34,7 @@ class LiveNetwork:
         self._context: ssl.SSLContext | None = None
         self._http = HttpClient(self._addresses, self._limits)
         self._open: dict[asyncio.Task[None], LiveWebSocket] = {}
+        self._closed = False
 
     async def request(
         self,
@@ -44,6 +48,7 @@ class LiveNetwork:
         tls: ssl.SSLContext | None = None,
     ) -> HttpAnswer:
         """One request, one whole answer, whatever its status. Raises NetworkError."""
+        self._require_open(url)
         return await self._http.request(
             method,
             url,
@@ -68,6 +73,7 @@ class LiveNetwork:
 
         What a listener raises ends its connection and goes to the loop's exception handler.
         """
+        self._require_open(url)
         websocket = LiveWebSocket(self._clock, self._limits, message_bytes_max)
         transport = await open_websocket(
             url,
@@ -82,6 +88,8 @@ class LiveNetwork:
         task = asyncio.get_running_loop().create_task(transport.wait_disconnected())
         self._open[task] = websocket
         task.add_done_callback(self._on_ended)
+        if self._closed:  # while this one was being opened
+            websocket.abort(_CLOSED)
         return websocket
 
     def _on_ended(self, task: asyncio.Task[None]) -> None:
@@ -94,12 +102,17 @@ class LiveNetwork:
             )
 
     async def close(self) -> None:
-        """Drop all websockets and close all connections. Harmless when repeated."""
+        """Drop all websockets and close all connections, for good. Harmless when repeated."""
+        self._closed = True
         for websocket in list(self._open.values()):
-            websocket.abort("the network is closed")
+            websocket.abort(_CLOSED)
         if self._open:
             await asyncio.wait(list(self._open))
         await self._http.close()
+
+    def _require_open(self, url: str) -> None:
+        if self._closed:
+            raise NetworkError(f"{urlsplit(url).hostname}: {_CLOSED}", Outcome.NOT_SENT)
 
     def _verifying(self, url: str, tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
         """The context for a URL, None for a plain one. The system's authorities take 0.2 s to load: when

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from picows import WSHandshakeError, WSTransport, ws_connect
 
 from oneprice.errors import ConfigError, NetworkError, Outcome
-from oneprice.live.addresses import Addresses
+from oneprice.live.addresses import Addresses, in_words
 from oneprice.live.tls import refusal
 from oneprice.live.websocket import LiveWebSocket, Verdicts
 from oneprice.ports import WebSocketListener
@@ -63,7 +63,7 @@ async def open_websocket(
     except WSHandshakeError as error:
         raise NetworkError(f"{url}: {_refused(error)}", Outcome.REJECTED) from error
     except OSError as error:
-        raise NetworkError(f"{url}: cannot connect: {error.strerror or error}", outcome) from error
+        raise NetworkError(f"{url}: cannot connect: {in_words(error)}", outcome) from error
     finally:
         if connection is not None and not opened:
             _hang_up(connection)

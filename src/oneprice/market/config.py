@@ -19,7 +19,8 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     `price_gap_percent_max`: listings of one symbol whose prices differ by more are taken for different assets.
     `silent_after_ms`: a connection without any frame takes its books out of LIVE. `renew_silent_after_ms`: it is
     replaced by a new one. `stale_after_ms`: a listing without any change. `renew_stale_after_ms`: it is subscribed
-    anew. `half_open_after_ms`: no frame and no pong for so long means that the connection is dead.
+    anew. `refused_again_after_ms`: a subscription that was refused is tried again, each time after twice as long, up
+    to 32 times this. `half_open_after_ms`: no frame and no pong for so long means that the connection is dead.
     """
 
     markets: tuple[str, ...]
@@ -42,7 +43,7 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     first_data_within_ms: int = 10_000
     renew_silent_after_ms: int = 20_000
     renew_stale_after_ms: int = 60_000
-    refused_again_after_ms: int = 60_000
+    refused_again_after_ms: int = 2_000
     backoff_first_ms: int = 250
     backoff_max_ms: int = 30_000
     stable_after_ms: int = 10_000

@@ -70,6 +70,9 @@ class MarketFeed:
 
     def look(self, now_ns: int) -> None:
         """At every tick: start recoveries, take samples of ages."""
+        for book in self.books.values():
+            if book.doubted:  # halted: the hub tells of no change of its state
+                self.recovery.note(book, BookState.SYNCING, now_ns)
         self.recovery.look(now_ns)
         hub, to_wall_ns = self._context.hub, self._context.clock.wall_ns() - now_ns
         offset_ns = self.clock.offset_ns

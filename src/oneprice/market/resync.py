@@ -21,6 +21,7 @@ LEVELS_LOOKED_AT = 5_000  # the odd sizes are the oldest orders, far from the to
 RENEWAL_TAKES_MS = 2_000
 ANSWER_LOOK_S = 0.05
 STALE_DOUBLINGS_MAX = 6
+RELAPSES_FREE = 2
 
 
 class Recovery:
@@ -47,6 +48,7 @@ class Recovery:
         self._wanted: set[Book] = set()
         self._running: set[Book] = set()
         self._stale: dict[Book, tuple[int, int]] = {}
+        self._recovered: dict[Book, tuple[int, int]] = {}
 
     def note(self, book: Book, state: BookState, now_ns: int) -> None:
         """The book is in this state now."""
@@ -77,6 +79,7 @@ class Recovery:
         """Try until the book is not lost any more; pauses double from try to try."""
         config = self._context.config
         tries = 0
+        await self._brake(book)
         while self._lost(book):
             if not self._session.answered(book.number):
                 await self._context.clock.sleep(ANSWER_LOOK_S)
@@ -98,18 +101,33 @@ class Recovery:
                 pause_ms = min(config.snapshot_again_after_ms * 2 ** min(tries, 30), longest_ms)
                 await self._context.clock.sleep(pause_ms / 1e3)
             tries += 1
+        self._recovered[book] = (self._recovered[book][0], self._context.clock.monotonic_ns())
         self._running.discard(book)
 
+    async def _brake(self, book: Book) -> None:
+        """A book that is lost again soon after each recovery is recovered ever more rarely."""
+        config, clock = self._context.config, self._context.clock
+        relapses, recovered_ns = self._recovered.get(book, (0, -config.stable_after_ms * MS))
+        relapsed = clock.monotonic_ns() - recovered_ns < config.stable_after_ms * MS
+        relapses = relapses + 1 if relapsed else 0
+        self._recovered[book] = (relapses, recovered_ns)
+        if relapses > RELAPSES_FREE:
+            doublings = min(relapses - RELAPSES_FREE, 30)
+            await clock.sleep(min(config.snapshot_again_after_ms * 2**doublings, config.backoff_max_ms) / 1e3)
+
     async def _load(self, book: Book, snapshot: int) -> None:
-        """A snapshot by REST; the hub puts the changes that it held on top."""
+        """A snapshot by REST; the hub puts the changes that it held on top.
+
+        One that arrives after the connection went is thrown away: nothing would keep that book true.
+        """
         hub, clock, number = self._context.hub, self._context.clock, book.number
         async with self._at_once:
             if not self._lost(book):
                 return
-            if self._state(book) is BookState.GAP:
+            if self._reason(book) not in (Reason.WAITING, Reason.SNAPSHOT_OLD):
                 hub.begin_sync(number, clock.monotonic_ns())
             response = await self._rest.fetch(self._market.snapshot_request(book.info))
-        if number == book.number and self._lost(book):
+        if number == book.number and self._lost(book) and self._session.answered(number):
             book.resyncs += 1
             hub.on_snapshot(number, snapshot, response.body, clock.monotonic_ns())
 
@@ -142,7 +160,8 @@ class Recovery:
         self._on_new_rules(book)
 
     def _lost(self, book: Book) -> bool:
-        return self._state(book) in LOST
+        """Whether its continuity is not proven; a book in doubt is kept too, for its price tells when doubt ends."""
+        return self._reason(book) is not Reason.NONE and not book.closed
 
     def _state(self, book: Book) -> BookState:
         return BookState(self._context.hub.state(book.number))

@@ -2,11 +2,12 @@
 
 from oneprice.observe.lines import progress_line
 from oneprice.observe.news import News, Tiding
-from oneprice.observe.screen import draw
+from oneprice.observe.screen import WIDE, draw
 from oneprice.observe.summary import markets_table, summary_table
 from oneprice.observe.tally import PairTotal, Tally
 
 __all__ = [
+    "WIDE",
     "News",
     "PairTotal",
     "Tally",

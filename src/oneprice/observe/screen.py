@@ -12,24 +12,26 @@ from rich.text import Text
 from oneprice.market.view import MarketView, OpportunityRow
 from oneprice.observe.figures import amount, bps, clock, span
 from oneprice.observe.news import Tiding
-from oneprice.observe.summary import markets_table
+from oneprice.observe.summary import markets_table, plain_table
 
-FIXED_LINES = 9  # headings, rules and blank lines between the parts
+FIXED_LINES = 8  # title, headings, rules, and the blank lines between the parts
 SPREADS_MIN, SPREADS_MAX = 3, 12
 NEWS_MIN, NEWS_MAX = 3, 10
+WIDE = 120
 
 
-def draw(view: MarketView, tidings: Sequence[Tiding], title: str, height: int) -> RenderableType:
-    """One picture for a screen of `height` lines; the parts keep their places as rows come and go."""
+def draw(view: MarketView, tidings: Sequence[Tiding], title: str, width: int, height: int) -> RenderableType:
+    """One picture for a screen of that size; the parts keep their places as rows come and go."""
     free = max(0, height - FIXED_LINES - len(view.markets))
     spreads = min(SPREADS_MAX, max(SPREADS_MIN, free // 2))
     news = min(NEWS_MAX, max(NEWS_MIN, free - spreads))
+    wide = width >= WIDE
     return Group(
         _header(view, title),
         Text(),
-        _spreads(view, spreads),
+        _spreads(view, spreads, wide=wide),
         Text(),
-        markets_table(view.markets),
+        markets_table(view.markets, wide=wide),
         Text(),
         _news(tidings, news),
     )
@@ -44,43 +46,43 @@ def _header(view: MarketView, title: str) -> Text:
     )
 
 
-def _spreads(view: MarketView, rows: int) -> Table:
+def _spreads(view: MarketView, rows: int, *, wide: bool) -> Table:
     """What stands, best first; below it, dimmed, what ended last."""
-    table = Table(show_edge=False, pad_edge=True)
-    table.add_column("net of fees", no_wrap=True)
-    table.add_column("where", no_wrap=True, overflow="ellipsis", min_width=30)
-    for heading in ("gross bps", "fees", "net bps", "size", "worth", "age"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis")
+    table = plain_table()
+    table.add_column("what", width=10)
+    table.add_column("where", no_wrap=True, overflow="ellipsis", ratio=1, min_width=36 if wide else 20)
+    for heading, columns in (("gross", 6), ("fees", 5), ("net bps", 7), ("size", 11)):
+        table.add_column(heading, justify="right", width=columns)
+    if wide:
+        table.add_column("worth", justify="right", width=12)
+    table.add_column("age", justify="right", width=7)
+    if wide:
+        table.add_column("ended because", no_wrap=True, overflow="ellipsis", ratio=1)
     standing = sorted(view.opportunities, key=lambda row: -row.net_bps)[:rows]
     ended = view.history[: rows - len(standing)]
     for row in standing:
-        table.add_row(*_cells(row), style="green")
+        table.add_row(*_cells(row, wide=wide), style="green")
     for row in ended:
-        table.add_row(*_cells(row), style="dim")
+        table.add_row(*_cells(row, wide=wide), style="dim")
     for _ in range(rows - len(standing) - len(ended)):
         table.add_row()
     return table
 
 
-def _cells(row: OpportunityRow) -> list[str]:
-    return [
-        row.symbol,
-        row.where,
-        bps(row.gross_bps),
-        f"{row.fees_bps:.1f}",
-        bps(row.net_bps),
-        amount(row.size),
-        f"{amount(row.cost)} {row.unit}",
-        span(row.age_ms),
-        "" if row.is_open else escape(f"ended: {row.why}"),
-    ]
+def _cells(row: OpportunityRow, *, wide: bool) -> list[str]:
+    figures = [bps(row.gross_bps), f"{row.fees_bps:.1f}", bps(row.net_bps), amount(row.size)]
+    if not wide:
+        return [row.symbol, row.where, *figures, span(row.age_ms)]
+    note = "" if row.is_open else escape(row.why)
+    return [row.symbol, row.where, *figures, f"{amount(row.cost)} {row.unit}", span(row.age_ms), note]
 
 
 def _news(tidings: Sequence[Tiding], rows: int) -> Text:
     """The newest last, as in a log."""
-    text = Text(no_wrap=True, overflow="ellipsis")
-    for tiding in list(tidings)[-rows:]:
-        text.append(f"  {clock(tiding.wall_ns)}  ", "dim")
-        text.append(f"{tiding.text}\n", "green" if tiding.good else "yellow")
+    text = Text("\n").join(_line(tiding) for tiding in list(tidings)[-rows:])
+    text.no_wrap, text.overflow = True, "ellipsis"
     return text
+
+
+def _line(tiding: Tiding) -> Text:
+    return Text.assemble((f"  {clock(tiding.wall_ns)}  ", "dim"), (tiding.text, "green" if tiding.good else "yellow"))

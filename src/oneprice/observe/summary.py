@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from oneprice.market.view import MarketRow
@@ -13,60 +14,63 @@ from oneprice.observe.tally import PairTotal
 PAIRS_SHOWN = 25
 
 
-def summary_table(totals: Sequence[PairTotal], title: str, rows_max: int = PAIRS_SHOWN) -> Table:
-    """What was found, pair by pair, the first `rows_max` of them."""
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=True)
-    table.add_column("kind", no_wrap=True)
-    table.add_column("what", no_wrap=True)
-    table.add_column("where", no_wrap=True, overflow="ellipsis")
-    for heading in ("count", "best net, bps", "best net", "longest", "total", "largest"):
-        table.add_column(heading, justify="right", no_wrap=True)
+def summary_table(totals: Sequence[PairTotal], title: str, *, wide: bool = True, rows_max: int = PAIRS_SHOWN) -> Table:
+    """What was found, pair by pair, the first `rows_max` of them; narrow leaves out what can be done without."""
+    table = plain_table(title)
+    if wide:
+        table.add_column("kind", width=9)
+    table.add_column("what", width=10)
+    table.add_column("where", no_wrap=True, overflow="ellipsis", ratio=1, min_width=20)
+    for heading, columns in (("count", 5), ("best bps", 8), ("best net", 13), ("longest", 7)):
+        table.add_column(heading, justify="right", width=columns)
+    if wide:
+        table.add_column("total", justify="right", width=7)
+        table.add_column("largest", justify="right", width=11)
     for total in totals[:rows_max]:
-        table.add_row(
-            total.kind,
-            total.symbol,
-            total.where,
-            str(total.count),
-            bps(total.best_net_bps),
-            f"{amount(total.best_net, 3)} {total.unit}",
-            span(total.longest_ms),
-            span(total.total_ms),
-            amount(total.size_max),
-        )
-    if len(totals) > rows_max:
-        rest = totals[rows_max:]
-        table.add_row("", "", f"and {len(rest)} more pairs", str(sum(total.count for total in rest)), style="dim")
+        cells = [total.kind] if wide else []
+        cells += [total.symbol, total.where, str(total.count), bps(total.best_net_bps)]
+        cells += [f"{amount(total.best_net, 3)} {total.unit}", span(total.longest_ms)]
+        table.add_row(*cells, *([span(total.total_ms), amount(total.size_max)] if wide else []))
+    rest = totals[rows_max:]
+    if rest:
+        first = ["", ""] if wide else [""]
+        count = sum(total.count for total in rest)
+        table.add_row(*first, f"and {len(rest)} more pairs", str(count), style="dim")
     return table
 
 
-def markets_table(rows: Sequence[MarketRow], *, title: str | None = None, trouble: bool = True) -> Table:
-    """Connections, books by state and rates, a row per venue market."""
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=True)
-    table.add_column("market", no_wrap=True)
-    table.add_column("state", no_wrap=True, min_width=12)
-    for heading in ("conns", "live"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("not live", no_wrap=True, min_width=10)
-    for heading in ("frames/s", "age ms p50/p99", "delay ms p50/p99", "resyncs", "reconnects"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    if trouble:
-        table.add_column("last trouble", no_wrap=True, overflow="ellipsis")
+def markets_table(rows: Sequence[MarketRow], *, title: str | None = None, wide: bool = True) -> Table:
+    """Connections, books by state and rates, a row per venue market; narrow leaves out delays and counts."""
+    table = plain_table(title)
+    table.add_column("market", width=12)
+    table.add_column("state", width=12)
+    table.add_column("live", justify="right", width=4)
+    table.add_column("not live", no_wrap=True, overflow="ellipsis", ratio=2, min_width=10)
+    table.add_column("frames/s", justify="right", width=8)
+    table.add_column("age ms p50/p99", justify="right", width=14)
+    if wide:
+        for heading in ("delay ms p50/p99", "conns", "resyncs", "reconnects"):
+            table.add_column(heading, justify="right", width=len(heading))
     for row in rows:
         others = {state: count for state, count in row.books.items() if state != "live"}
         cells = [
             row.name,
             _state(row.state),
-            str(row.connections),
             str(row.books.get("live", 0)),
             f"[yellow]{counted(others)}[/]" if any(others.values()) else "",
             f"{row.frames_per_s:,.0f}",
             f"{latency(row.age_ms_p50)}/{latency(row.age_ms_p99)}",
-            f"{latency(row.delay_ms_p50)}/{latency(row.delay_ms_p99)}",
-            str(row.resyncs),
-            str(row.reconnects),
         ]
-        table.add_row(*cells, *([row.trouble] if trouble else []))
+        if wide:
+            cells.append(f"{latency(row.delay_ms_p50)}/{latency(row.delay_ms_p99)}")
+            cells += [str(row.connections), str(row.resyncs), str(row.reconnects)]
+        table.add_row(*cells)
     return table
+
+
+def plain_table(title: str | None = None) -> Table:
+    """The look of all tables: a line below the headings, nothing else."""
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1), expand=True)
 
 
 def _state(state: str) -> str:

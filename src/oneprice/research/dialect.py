@@ -7,10 +7,17 @@ no sign that its feed is alive.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from typing import TypeVar
+
 import msgspec
+from msgspec.structs import replace
 
 from oneprice.core.describe import Condition, Depth, Quote, Stream, Trades
-from oneprice.errors import NotSupported
+from oneprice.errors import NotSupported, RecordingError
+from oneprice.market.recording import Header
+from oneprice.model import MarketKind
 from oneprice.venues.kit import PublicMarket
 
 QUOTE_FRAMES = Stream(
@@ -27,6 +34,31 @@ QUOTE_FRAMES = Stream(
     )
 )
 
+MIXED = "*"
+"""The connection kind of a file in which all kinds are mixed."""
+
+MIXED_BARE = "*bare"
+"""The same, with payloads that are not in the venue's envelope."""
+
+T = TypeVar("T")
+
+Markets = Callable[[str, MarketKind], PublicMarket]
+
+
+def frames_of(header: Header, path: str, markets: Markets) -> Stream:
+    """The frames on connections of the kind `path`. Raises RecordingError for a kind that the venue does not have."""
+    if header.dialect == "quotes":
+        return QUOTE_FRAMES
+    market = markets(header.venue, header.market)
+    if path == MIXED:
+        return mixed_stream(market)
+    stream = bare(mixed_stream(market)) if path == MIXED_BARE else None
+    if stream is not None:
+        return stream
+    if path not in market.stream_urls:
+        raise RecordingError(f"{header.name} has no connections of the kind {path!r}: {', '.join(market.stream_urls)}")
+    return book_stream(market, path)
+
 
 def quote_frame(symbol: str, bid: str, bid_quantity: str, ask: str, ask_quantity: str) -> bytes:
     """A stored quote; an empty price for an empty side."""
@@ -36,7 +68,7 @@ def quote_frame(symbol: str, bid: str, bid_quantity: str, ask: str, ask_quantity
 def book_stream(market: PublicMarket, path: str) -> Stream:
     """What moves books on the connections of one kind. Trades are left out: nothing here needs them."""
     stream = market.stream(path)
-    return msgspec.structs.replace(
+    return replace(
         stream, messages=tuple(message for message in stream.messages if not isinstance(message, Trades))
     )
 
@@ -55,7 +87,7 @@ def mixed_stream(market: PublicMarket) -> Stream:
             assert not isinstance(message, Trades)
             if found.setdefault(message.name, message) != message:
                 name = f"{path}.{message.name}"
-                found[name] = msgspec.structs.replace(message, name=name)
+                found[name] = replace(message, name=name)
     return Stream(messages=tuple(found.values()))
 
 
@@ -68,16 +100,17 @@ def bare(stream: Stream) -> Stream | None:
     if len(heads) != 1 or any("." not in message.symbol for message in stream.messages):
         return None
     (head,) = heads
-    return Stream(messages=tuple(_unwrapped(message, head + ".") for message in stream.messages))  # type: ignore[arg-type]
+    return _unwrapped(stream, head + ".")
 
 
-def _unwrapped(value: object, head: str) -> object:
+def _unwrapped(value: T, head: str) -> T:
     """Every path in a description without `head`."""
+    found: object = value
     if isinstance(value, str):
-        return value.removeprefix(head)
-    if isinstance(value, tuple):
-        return tuple(_unwrapped(item, head) for item in value)
-    if isinstance(value, msgspec.Struct):
-        changed = {name: _unwrapped(getattr(value, name), head) for name in value.__struct_fields__ if name != "name"}
-        return msgspec.structs.replace(value, **changed)
-    return value
+        found = value.removeprefix(head)
+    elif isinstance(value, tuple):
+        found = tuple(_unwrapped(item, head) for item in value)
+    elif isinstance(value, msgspec.Struct):
+        fields = (name for name in value.__struct_fields__ if name != "name")
+        found = replace(value, **{name: _unwrapped(getattr(value, name), head) for name in fields})
+    return found  # type: ignore[return-value]  # each kind becomes its own kind

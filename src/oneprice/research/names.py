@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from oneprice.errors import ConfigError
+from oneprice.errors import ConfigError, RecordingError
 from oneprice.model import AssetName, MarketKind, Symbol
 
 QUOTES = (
@@ -17,6 +17,10 @@ QUOTES = (
 """Assets that others are quoted in, where a venue writes both as one word; the first one that fits is taken."""
 
 _VENUE = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+
+
+class OtherMarket(RecordingError):
+    """A recording is of another market than the one that was asked for."""
 
 
 class Place(NamedTuple):

@@ -11,9 +11,8 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
-from oneprice.errors import RecordingError
 from oneprice.model import AssetName, MarketKind, Symbol
-from oneprice.research.names import Place
+from oneprice.research.names import OtherMarket, Place
 from oneprice.research.stored import Cell, StoredQuotes, cell, read_rows, some, time_ns
 
 COLUMNS = ("timestamp", "coin", "sell_exchange", "buy_exchange", "sell_bid_usdt", "buy_ask_usdt", "krw_usd", "est_qty")
@@ -29,7 +28,7 @@ def read_opportunity_log(path: Path, place: Place) -> list[StoredQuotes]:
     rows = sorted(_rows(path, place.market is MarketKind.USDM), key=lambda row: row[0])
     venues = sorted({row[1] for row in rows})
     if place.venue and rows and place.venue not in venues:
-        raise RecordingError(f"{path} has quotes of {', '.join(venues)}, none of {place.venue}")
+        raise OtherMarket(f"{path} has quotes of {', '.join(venues)}, none of {place.venue}")
     found: dict[str, StoredQuotes] = {}
     known: dict[tuple[str, Symbol], tuple[Decimal, Cell]] = {}
     for ns, venue, symbol, selling, price, quantity in rows:
@@ -45,7 +44,7 @@ def read_opportunity_log(path: Path, place: Place) -> list[StoredQuotes]:
 
 def _rows(path: Path, futures: bool) -> list[tuple[int, str, Symbol, bool, Decimal, Cell]]:
     """`(time, venue, symbol, whether it is the bid, price, quantity)`, two for each row of the log."""
-    found = []
+    found: list[tuple[int, str, Symbol, bool, Decimal, Cell]] = []
     for number, row in read_rows(path, COLUMNS):
         ns = time_ns(path, number, row["timestamp"])
         quantity = cell(path, number, row, "est_qty")

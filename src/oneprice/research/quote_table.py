@@ -10,7 +10,7 @@ from pathlib import Path
 
 from oneprice.errors import RecordingError
 from oneprice.model import AssetName, MarketKind, Symbol
-from oneprice.research.names import Place
+from oneprice.research.names import OtherMarket, Place
 from oneprice.research.stored import StoredQuotes, cell, read_rows, some, time_ns
 
 COLUMNS = ("timestamp", "exchange", "symbol_base", "symbol_quote", "bid_price", "bid_qty", "ask_price", "ask_qty")
@@ -38,7 +38,7 @@ def read_quote_table(path: Path, place: Place) -> list[StoredQuotes]:
         figures = [cell(path, number, row, name) for name in COLUMNS[4:]]
         found[market].add(time_ns(path, number, row["timestamp"]), symbol, *_whole(figures))
     if not found and others:
-        raise RecordingError(f"{path} has quotes of {', '.join(sorted(others))}, none of {place.name}")
+        raise OtherMarket(f"{path} has quotes of {', '.join(sorted(others))}, none of {place.name}")
     return some(found.values(), path)
 
 

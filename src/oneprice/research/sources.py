@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +16,6 @@ from oneprice.market.recording import (
     SUFFIX,
     Header,
     PlainFile,
-    Record,
     RecordedListing,
     RecordingFile,
     Rest,
@@ -25,19 +24,25 @@ from oneprice.market.recording import (
 )
 from oneprice.model import ExchangeName, MarketKind, SymbolInfo
 from oneprice.research import opportunity_log, quote_table
-from oneprice.research.dialect import bare, mixed_stream
-from oneprice.research.names import Place, symbol_of
+from oneprice.research.dialect import MIXED, MIXED_BARE, Markets, bare, mixed_stream
+from oneprice.research.names import OtherMarket, Place, symbol_of
 from oneprice.research.survey import Found, Survey
 from oneprice.venues.kit import PublicMarket, Request, find_venue
 
 START_BYTES = 4096
 READABLE = "a recording of ours, lines of '<receive ns> <frame>', a table of quotes, or a log of opportunities"
 
-Markets = Callable[[str, MarketKind], PublicMarket]
+
+Row = tuple[int, int, int, bytes]
+"""A record as a plain tuple: wall ns, connection, tag, payload."""
 
 
 class Source(Protocol):
     """One recording of one market. `notes` are complete when `records` has ended."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
 
     @property
     def header(self) -> Header:
@@ -55,7 +60,7 @@ class Source(Protocol):
     def bytes_total(self) -> int:
         """Size on disk."""
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[Row]:
         """In the order of time."""
 
 
@@ -69,19 +74,14 @@ def market_of(venue: str, kind: MarketKind) -> PublicMarket:
 
 
 class Lines:
-    """A file of lines, looked through once. `stream` describes its frames, `symbols` says what they call listings."""
+    """A file of lines, looked through once. `wire` is the connection kind that its frames are read as."""
 
     def __init__(self, file: PlainFile, place: Place, wanted: Sequence[str], markets: Markets) -> None:
-        self.file = file
+        self.file, self.path = file, file.path
         self.notes: list[str] = []
-        self.symbols: dict[str, SymbolInfo] = {}
         market = markets(place.venue, place.market)
-        self.stream, survey = _survey(file, mixed_stream(market), market.snapshot())
-        listings = []
-        for found in survey.found.values():
-            listing = self._listing(found, place, wanted)
-            listings.append(listing)
-            self.symbols |= dict.fromkeys(found.texts, listing.info)
+        self.wire, survey = _survey(file, mixed_stream(market), market.snapshot())
+        listings = [self._listing(found, place, wanted, market.sizes_in_coins) for found in survey.found.values()]
         self.header = Header(
             venue=place.venue, market=place.market, started_ns=0, listings=tuple(listings), origin=file.path.name
         )
@@ -98,21 +98,25 @@ class Lines:
         """Size on disk."""
         return self.file.bytes_total
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[Row]:
         """Every line as a frame of connection 1, REST books as what they are."""
-        books = self._books
+        books, frame_tag = self._books, int(Tag.FRAME)
+        opened = False
         for number, ns, frame in self.file.frames():
+            if not opened:
+                opened = True
+                yield ns, 1, int(Tag.OPENED), self.wire.encode()
             if number not in books:
-                yield Record(ns, 1, Tag.FRAME, frame)
+                yield ns, 1, frame_tag, frame
             elif self._book_request is not None:
                 asked = self._book_request
                 rest = Rest(asked.method, asked.path, asked.query, 200, frame)
-                yield Record(ns, 0, Tag.REST, msgspec.msgpack.encode(rest))
+                yield ns, 0, int(Tag.REST), msgspec.msgpack.encode(rest)
         self.notes += self.file.notes
 
     # ------------------------------------------------------------------ inside
 
-    def _listing(self, found: Found, place: Place, wanted: Sequence[str]) -> RecordedListing:
+    def _listing(self, found: Found, place: Place, wanted: Sequence[str], coins: bool) -> RecordedListing:
         symbol = symbol_of(found.venue_symbol, place.market, wanted)
         if symbol is None:
             raise RecordingError(
@@ -127,7 +131,9 @@ class Lines:
             tick_size=found.tick_size,
             lot_size=found.lot_size,
         )
-        return RecordedListing(info=info, inferred=True, depth=found.depth, quotes=found.quotes)
+        return RecordedListing(
+            info=info, inferred=True, sizes_known=coins, depth=found.depth, quotes=found.quotes
+        )
 
     def _whose_books(self, market: PublicMarket, listings: Sequence[RecordedListing]) -> Request | None:
         """A REST book does not say whose it is: it is of the only listing whose depth is in the file."""
@@ -144,15 +150,21 @@ class Lines:
 
 
 def open_place(place: Place, wanted: Sequence[str], markets: Markets = market_of) -> list[Source]:
-    """All recordings at a path. Raises RecordingError, ConfigError."""
+    """All recordings at a path; in a folder, those of the market that `place` names. Raises RecordingError, ConfigError."""
     if place.path.is_file():
-        return _open_file(place, place.path, wanted, markets)
+        return list(_open_file(place, place.path, wanted, markets))
     found: list[Source] = []
+    others: list[str] = []
     for path in sorted(place.path.iterdir()):
         if path.is_file() and not path.name.startswith(".") and _kind(path):
-            found += _open_file(place, path, wanted, markets)
+            try:
+                found += _open_file(place, path, wanted, markets)
+            except OtherMarket as error:
+                others.append(str(error))
     if not found:
-        raise RecordingError(f"{place.path} holds no recording: expected files that are {READABLE}")
+        raise RecordingError(
+            "; ".join(others) or f"{place.path} holds no recording: expected files that are {READABLE}"
+        )
     return found
 
 
@@ -171,7 +183,7 @@ def _open_file(place: Place, path: Path, wanted: Sequence[str], markets: Markets
     if kind == "ours":
         file = RecordingFile(path)
         if place.venue and file.header.name != place.name:
-            raise RecordingError(f"{path} is a recording of {file.header.name}, not of {place.name}")
+            raise OtherMarket(f"{path} is a recording of {file.header.name}, not of {place.name}")
         return [file]
     if kind == "table":
         return quote_table.read_quote_table(path, place)
@@ -201,8 +213,8 @@ def _kind(path: Path) -> str:
     return "lines" if stamp.isdigit() and frame else ""
 
 
-def _survey(file: PlainFile, stream: Stream, snapshot: Snapshot | None) -> tuple[Stream, Survey]:
-    """The description that fits the file: frames may come in the venue's envelope or without it."""
+def _survey(file: PlainFile, stream: Stream, snapshot: Snapshot | None) -> tuple[str, Survey]:
+    """The connection kind that fits the file: frames may come in the venue's envelope or without it."""
     survey = Survey(stream, snapshot)
     survey.read(file)
     plain = bare(stream)
@@ -210,5 +222,5 @@ def _survey(file: PlainFile, stream: Stream, snapshot: Snapshot | None) -> tuple
         other = Survey(plain, snapshot)
         other.read(file)
         if other.found:
-            return plain, other
-    return stream, survey
+            return MIXED_BARE, other
+    return MIXED, survey

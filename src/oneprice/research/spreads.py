@@ -19,7 +19,7 @@ HELD_MAX = 64
 class Episodes(NamedTuple):
     """Unbroken stretches above the fees."""
 
-    count: int
+    number: int
     total_ns: int
     longest_ns: int
 
@@ -207,7 +207,9 @@ class Spreads:
         self.rose: list[Direction] = []
         self._bids: list[float] = []
         self._asks: list[float] = []
-        self._spoke: list[bool] = []
+        self._counts: list[int] = []
+        self._ever_bid: list[bool] = []
+        self._ever_asked: list[bool] = []
         self._as_buy: list[list[Direction]] = []
         self._as_sell: list[list[Direction]] = []
 
@@ -215,7 +217,9 @@ class Spreads:
         """Take in a listing; listings are counted from 0."""
         self._bids.append(0.0)
         self._asks.append(0.0)
-        self._spoke.append(False)
+        self._counts.append(0)
+        self._ever_bid.append(False)
+        self._ever_asked.append(False)
         self._as_buy.append([])
         self._as_sell.append([])
 
@@ -228,14 +232,39 @@ class Spreads:
 
     def quote(self, listing: int, ns: int, bid: float, ask: float) -> None:
         """A quote; 0 for an empty side. Directions that rose above their fees are added to `rose`."""
-        bids, asks, spoke = self._bids, self._asks, self._spoke
-        bids[listing], asks[listing], spoke[listing] = bid, ask, True
+        bids, asks, spoke = self._bids, self._asks, self._counts
+        bids[listing], asks[listing] = bid, ask
+        if bid:
+            self._ever_bid[listing] = True
+        if ask:
+            self._ever_asked[listing] = True
+        spoke[listing] += 1
         for direction in self._as_buy[listing]:
             if spoke[direction.sell] and direction.speak(listing, ns, bids[direction.sell], ask):
                 self.rose.append(direction)
         for direction in self._as_sell[listing]:
             if spoke[direction.buy] and direction.speak(listing, ns, bid, asks[direction.buy]):
                 self.rose.append(direction)
+
+    def again(self, listing: int, ns: int) -> None:
+        """The quote that the listing has, once more."""
+        self.quote(listing, ns, self._bids[listing], self._asks[listing])
+
+    def quotes(self, listing: int) -> int:
+        """How many quotes it had."""
+        return self._counts[listing]
+
+    def bid_for(self, listing: int) -> bool:
+        """Whether it ever had a bid."""
+        return self._ever_bid[listing]
+
+    def asked(self, listing: int) -> bool:
+        """Whether it ever had an ask."""
+        return self._ever_asked[listing]
+
+    def has_price(self, listing: int) -> bool:
+        """Whether it has a bid or an ask now."""
+        return bool(self._bids[listing] or self._asks[listing])
 
 
 def _step(gross: float) -> int:

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from oneprice.errors import RecordingError
-from oneprice.market.recording import Header, Record, RecordedListing, Tag, open_text
+from oneprice.market.recording import Header, RecordedListing, Tag, open_text
 from oneprice.model import ExchangeName, MarketKind, Symbol, SymbolInfo
 from oneprice.research.dialect import quote_frame
 
@@ -60,10 +60,13 @@ class StoredQuotes:
             origin=self.path.name,
         )
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[tuple[int, int, int, bytes]]:
         """Every row as a frame."""
+        if self._rows:
+            yield self._rows[0][0], 1, int(Tag.OPENED), b""
+        tag = int(Tag.FRAME)
         for ns, frame in self._rows:
-            yield Record(ns, 1, Tag.FRAME, frame)
+            yield ns, 1, tag, frame
 
     def _listing(self, symbol: Symbol) -> RecordedListing:
         price_decimals, quantity_decimals = self._decimals[symbol]

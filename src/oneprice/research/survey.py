@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
@@ -27,10 +27,9 @@ _TOKENS = re.compile(r"[A-Za-z0-9]+(?:[_/-][A-Za-z0-9]+)?", re.ASCII)
 
 @dataclass
 class Found:
-    """One listing in a file. `texts`: how frames name it."""
+    """One listing in a file, and what of it."""
 
     venue_symbol: str
-    texts: set[str] = field(default_factory=set)
     depth: bool = False
     quotes: bool = False
     price_decimals: int = 0
@@ -107,9 +106,7 @@ class Survey:
             index, symbol = self._symbol_in(line)
             if index >= 0 and symbol.encode() == text:
                 venue_symbol = venue_symbol_in(symbol)
-                found = self.found.setdefault(venue_symbol, Found(venue_symbol))
-                found.texts.add(symbol)
-                return found
+                return self.found.setdefault(venue_symbol, Found(venue_symbol))
         return None
 
     def _symbol_in(self, line: bytes) -> tuple[int, str]:

@@ -24,6 +24,7 @@ class FaultKind(StrEnum):
     REJECT_SUBSCRIBE = "reject_subscribe"  # subscriptions are answered with an error
     REST_ERROR = "rest_error"  # REST answers HTTP 503
     RATE_LIMIT = "rate_limit"  # REST answers HTTP 429
+    RESTART = "restart"  # the venue announces a restart, if it does so, and closes all when the time is over
 
 
 _BY_COUNT = frozenset({FaultKind.GAP, FaultKind.GARBAGE, FaultKind.REJECT_SUBSCRIBE, FaultKind.DROP})

@@ -1,5 +1,6 @@
 """Klines of one listing: from its trades since the start, made up from the price path before that."""
 
+import datetime as dt
 from collections.abc import Callable
 from random import Random
 
@@ -10,6 +11,27 @@ from oneprice.sim.engine import Side, TradePrint
 _MINUTE_MS = 60_000
 _KEPT_MINUTES = 1_440 * 2
 _HOUR_MS = 60 * _MINUTE_MS
+_DAY_MS = 24 * _HOUR_MS
+WEEK_MS = 7 * _DAY_MS
+MONTH_MS = 30 * _DAY_MS
+"""Names the calendar month; its klines are as long as the month is."""
+_MONDAY_MS = 4 * _DAY_MS  # 1970-01-05
+
+
+def opening(ts_ms: int, interval_ms: int) -> int:
+    """When the kline that holds a time opens."""
+    if interval_ms == MONTH_MS:
+        first = dt.datetime.fromtimestamp(ts_ms / 1_000, dt.UTC).replace(day=1)
+        return int(first.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()) * 1_000
+    offset = _MONDAY_MS if interval_ms == WEEK_MS else 0
+    return ts_ms - (ts_ms - offset) % interval_ms
+
+
+def closing(open_ms: int, interval_ms: int) -> int:
+    """When the kline after the one that opens at `open_ms` opens."""
+    if interval_ms == MONTH_MS:
+        return opening(open_ms + 31 * _DAY_MS, MONTH_MS)
+    return open_ms + interval_ms
 
 
 class Kline(msgspec.Struct):
@@ -69,8 +91,8 @@ class KlineStore:
     def _open(self, open_ms: int, trade: TradePrint) -> Kline:
         """A new minute opens where the one before closed."""
         previous = self._minutes.get(open_ms - _MINUTE_MS)
-        opening = previous.close_ticks if previous is not None else trade.price_ticks
-        row = Kline(open_ms, _MINUTE_MS, opening, opening, opening, opening, first_trade_id=trade.trade_id)
+        start = previous.close_ticks if previous is not None else trade.price_ticks
+        row = Kline(open_ms, _MINUTE_MS, start, start, start, start, first_trade_id=trade.trade_id)
         self._minutes[open_ms] = row
         if len(self._minutes) > _KEPT_MINUTES + 60:
             self._drop_before(open_ms - _KEPT_MINUTES * _MINUTE_MS)
@@ -84,25 +106,32 @@ class KlineStore:
         return [self._minute(open_ms) for open_ms in range(first, end_ms + 1, _MINUTE_MS)]
 
     def rows(self, now_ms: int, interval_ms: int, limit: int, start_ms: int | None, end_ms: int | None) -> list[Kline]:
-        """Klines of any whole-minute interval, oldest first; history reaches back one day."""
+        """Klines of any whole-minute interval, oldest first; history reaches back one day.
+
+        `WEEK_MS` klines open on Mondays and `MONTH_MS` klines on the first of the month, in UTC.
+        """
         if interval_ms % _MINUTE_MS:
             raise ValueError(f"kline intervals are whole minutes, got {interval_ms} ms")
         oldest = now_ms - _KEPT_MINUTES // 2 * _MINUTE_MS
-        last = min(now_ms, end_ms if end_ms is not None else now_ms)
-        last_open = last - last % interval_ms
-        first_open = last_open - (limit - 1) * interval_ms
-        if start_ms is not None:
-            first_open = -(-start_ms // interval_ms) * interval_ms
-        first_open = max(first_open, oldest - oldest % interval_ms)
-        opens = range(first_open, last_open + 1, interval_ms)
-        return [self._sum(open_ms, interval_ms, now_ms) for open_ms in opens[:limit]]
+        last_ms = min(now_ms, end_ms if end_ms is not None else now_ms)
+        opens = [opening(oldest, interval_ms)]
+        while (following := closing(opens[-1], interval_ms)) <= last_ms:
+            opens.append(following)
+        if start_ms is None:
+            opens = opens[-limit:]
+        else:
+            opens = [open_ms for open_ms in opens if open_ms >= start_ms][:limit]
+        return [
+            self._sum(open_ms, closing(open_ms, interval_ms), oldest, now_ms) for open_ms in opens if open_ms <= last_ms
+        ]
 
-    def _sum(self, open_ms: int, interval_ms: int, now_ms: int) -> Kline:
-        parts = self.minutes(open_ms, min(now_ms, open_ms + interval_ms - 1))
+    def _sum(self, open_ms: int, close_ms: int, oldest_ms: int, now_ms: int) -> Kline:
+        day_before = opening(oldest_ms, _DAY_MS)
+        parts = self.minutes(max(open_ms, day_before), min(now_ms, close_ms - 1))
         traded = [part for part in parts if part.first_trade_id >= 0]
         return Kline(
             open_ms,
-            interval_ms,
+            close_ms - open_ms,
             parts[0].open_ticks,
             max(part.high_ticks for part in parts),
             min(part.low_ticks for part in parts),
@@ -138,23 +167,23 @@ class KlineStore:
 
     def _make_up_hour(self, hour_ms: int) -> None:
         random = Random(hour_ms)
-        closing = max(1, round(self._price_at(hour_ms)))
+        close = max(1, round(self._price_at(hour_ms)))
         for open_ms in range(hour_ms, hour_ms + _HOUR_MS, _MINUTE_MS):
-            opening, closing = closing, max(1, round(self._price_at(open_ms + _MINUTE_MS)))
-            spread = max(1, round(opening * 2e-4 * random.random()))
+            start, close = close, max(1, round(self._price_at(open_ms + _MINUTE_MS)))
+            spread = max(1, round(start * 2e-4 * random.random()))
             lots = max(1, int(self._minute_lots * random.lognormvariate(0.0, 0.5)))
             buys = int(lots * random.uniform(0.4, 0.6))
             trades = random.randint(20, 80)
             if open_ms in self._minutes or self._is_live(open_ms):
                 continue
-            middle = (opening + closing) // 2
+            middle = (start + close) // 2
             self._minutes[open_ms] = Kline(
                 open_ms,
                 _MINUTE_MS,
-                opening,
-                max(opening, closing) + spread,
-                max(1, min(opening, closing) - spread),
-                closing,
+                start,
+                max(start, close) + spread,
+                max(1, min(start, close) - spread),
+                close,
                 lots,
                 lots * middle,
                 trades,

@@ -66,6 +66,7 @@ class SimServer:
         self.connections: dict[Connection, None] = {}
         self.requests_seen = 0
         self.fault_answer: FaultAnswer = _plain_fault_answer
+        self.announce_restart: Callable[[Connection], None] = _say_nothing
         self.port = 0
         self._clock = clock
         self._tls = tls
@@ -79,6 +80,7 @@ class SimServer:
         self._may_write = asyncio.Event()
         self._may_write.set()
         self._snapshots_frozen = False
+        self._restarting = False
         self._control_transport: asyncio.BaseTransport | None = None
         self._add_control()
 
@@ -211,6 +213,14 @@ class SimServer:
             for market in self.markets.values():
                 for listing in market.listings.values():
                     listing.freeze_snapshot(stale)
+        restarting = self.faults.active(FaultKind.RESTART) is not None
+        if restarting != self._restarting:
+            self._restarting = restarting
+            for connection in list(self.connections):
+                if restarting:
+                    self.announce_restart(connection)
+                else:
+                    connection.close(WSCloseCode.SERVICE_RESTART, "restart")
         if self.faults.hit(FaultKind.DROP) is not None:
             self._drop_all()
 
@@ -340,6 +350,10 @@ def _only_loopback(request: web.Request) -> web.Response | None:
     if request.remote in ("127.0.0.1", "::1"):
         return None
     return json_response({"error": "the control API answers loopback only"}, status=403)
+
+
+def _say_nothing(connection: Connection) -> None:
+    """Most venues do not announce a restart; a dialect whose venue does sets `announce_restart`."""
 
 
 def _plain_fault_answer(request: web.Request, kind: FaultKind) -> web.StreamResponse:

@@ -18,6 +18,7 @@ from oneprice.errors import (
     TradingDisabledError,
     VenueUnavailableError,
 )
+from oneprice.model import MarketKind
 from oneprice.venues.kit import Budget, ErrorTable, Response, Rule, rules
 
 VENUE_NAME = "gate"
@@ -50,13 +51,9 @@ LABELS = rules(
     }
 )
 
-STATUSES = {
-    401: Rule(AuthenticationError),
-    403: Rule(AuthenticationError),
-    400: Rule(InvalidRequestError),
-}
+STATUSES = {401: Rule(AuthenticationError), 403: Rule(AuthenticationError), 400: Rule(InvalidRequestError)}
 
-TABLE = ErrorTable(venue=VENUE_NAME, codes=LABELS, statuses=STATUSES)
+TABLES = {kind: ErrorTable(venue=f"{VENUE_NAME}-{kind.value}", codes=LABELS, statuses=STATUSES) for kind in MarketKind}
 
 
 class ErrorBody(msgspec.Struct):
@@ -67,7 +64,7 @@ class ErrorBody(msgspec.Struct):
     detail: str = ""
 
 
-def error_of(response: Response) -> ExchangeAPIError | None:
+def error_of(table: ErrorTable, response: Response) -> ExchangeAPIError | None:
     """The error that an answer is. Any answer of 2xx is none: Gate's errors have a status of their own."""
     if 200 <= response.status < 300:
         return None
@@ -75,7 +72,7 @@ def error_of(response: Response) -> ExchangeAPIError | None:
         told = msgspec.json.decode(response.body, type=ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError):
         told = ErrorBody(label="")
-    error = TABLE.error(response, told.label, told.message or told.detail)
+    error = table.error(response, told.label, told.message or told.detail)
     if isinstance(error, RateLimitError) and error.retry_after_ms is None:
         error.retry_after_ms = _until_reset_ms(response.headers)
     return error

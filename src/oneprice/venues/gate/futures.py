@@ -230,6 +230,7 @@ FUTURES = Product(
     stream_path="/v4/ws/usdt",
     headers=(("X-Gate-Size-Decimal", "1"),),
     taker_fee_bps=5.0,
+    sizes_in_coins=False,
     intervals={**BASE_INTERVALS, KlineInterval.WEEK_1: "1w"},
     klines_max=2_000,
     channels=frozenset(Channel),

@@ -7,16 +7,7 @@ from urllib.parse import quote
 
 from oneprice.core.describe import Snapshot, Stream
 from oneprice.errors import ExchangeAPIError, NotSupported
-from oneprice.model import (
-    FundingRate,
-    Kline,
-    KlineInterval,
-    MarketKind,
-    OrderBook,
-    SymbolInfo,
-    Ticker,
-    Trade,
-)
+from oneprice.model import FundingRate, Kline, KlineInterval, MarketKind, OrderBook, SymbolInfo, Ticker, Trade
 from oneprice.venues.gate import errors, streams
 from oneprice.venues.gate.product import Clock, Product, clock_ns, read_ticker, read_tickers
 from oneprice.venues.kit import (
@@ -52,7 +43,9 @@ class GateMarket:
         self.taker_fee_bps = product.taker_fee_bps
         self.limits: StreamLimits = streams.LIMITS
         self.capabilities: Sequence[Support] = product.capabilities
-        self._reader = Reader(f"gate-{product.kind.value}", self.error)
+        self.sizes_in_coins = product.sizes_in_coins
+        self._errors = errors.TABLES[product.kind]
+        self._reader = Reader(self._errors.venue, self.error)
 
     # ------------------------------------------------------------------ REST
 
@@ -89,7 +82,7 @@ class GateMarket:
         """At most 1,000 on spot, 2,000 of perpetuals. Gate takes no count beside times: a start gives a span."""
         word = self._product.intervals.get(interval)
         if word is None:
-            raise NotSupported(f"gate-{self.kind.value} has no candles of {interval!r}")
+            raise NotSupported(f"{self._errors.venue} has no candles of {interval!r}")
         wanted = min(count, self._product.klines_max)
         span = [("limit", str(wanted))]
         if start_ns is not None:
@@ -101,7 +94,7 @@ class GateMarket:
     def funding(self, listing: SymbolInfo) -> Call[FundingRate]:
         """From the contract's rules, which have rate, interval and prices together."""
         if self._product.funding is None:
-            raise NotSupported(f"gate-{self.kind.value} has no funding: only perpetuals have")
+            raise NotSupported(f"{self._errors.venue} has no funding: only perpetuals have")
         path = f"{self._product.listings_path}/{quote(listing.venue_symbol, safe='')}"
         return self._product.funding(self._reader, self._request(path), listing.symbol)
 
@@ -111,7 +104,7 @@ class GateMarket:
 
     def error(self, response: Response) -> ExchangeAPIError | None:
         """By label."""
-        return errors.error_of(response)
+        return errors.error_of(self._errors, response)
 
     def used_weight(self, response: Response) -> Mapping[str, int]:
         """From the headers, which speak of one endpoint's window."""
@@ -134,7 +127,7 @@ class GateMarket:
     def subscription(self, listing: SymbolInfo, channel: Channel) -> Subscription:
         """A channel of the product's `channels`."""
         if channel not in self._product.channels:
-            raise NotSupported(f"gate-{self.kind.value} has no {channel.value} stream here")
+            raise NotSupported(f"{self._errors.venue} has no {channel.value} stream here")
         return streams.subscription(self._product.word, listing, channel)
 
     def subscribe(self, names: Sequence[str], number: int, wall_ns: int) -> list[bytes]:
@@ -147,7 +140,7 @@ class GateMarket:
 
     def control(self, payload: bytes, binary: bool) -> list[Control]:
         """Acknowledgements, pongs and notices, all JSON."""
-        return streams.control(self._product.word, payload)
+        return streams.control(self._product.word, self._errors.venue, payload)
 
     def ping(self, wall_ns: int) -> bytes | None:
         """`spot.ping` or `futures.ping`."""

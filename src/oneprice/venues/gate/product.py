@@ -20,19 +20,7 @@ from oneprice.model import (
     Ticker,
     Trade,
 )
-from oneprice.venues.kit import (
-    BodyError,
-    Call,
-    Channel,
-    Number,
-    Reader,
-    Request,
-    Support,
-    blank,
-    multiple,
-    ns_of,
-    one,
-)
+from oneprice.venues.kit import BodyError, Call, Channel, Number, Reader, Request, Support, blank, multiple, ns_of, one
 
 BASE_INTERVALS: Mapping[KlineInterval, str] = {
     KlineInterval.MINUTE_1: "1m",
@@ -116,6 +104,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     stream_path: str
     headers: tuple[tuple[str, str], ...] = ()
     taker_fee_bps: float
+    sizes_in_coins: bool
     intervals: Mapping[KlineInterval, str]
     book_levels_max: int = 100
     trades_max: int = 1_000

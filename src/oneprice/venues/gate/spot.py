@@ -205,6 +205,7 @@ SPOT = Product(
     stream_url="wss://api.gateio.ws",
     stream_path="/ws/v4/",
     taker_fee_bps=20.0,
+    sizes_in_coins=True,
     intervals={**BASE_INTERVALS, KlineInterval.WEEK_1: "7d"},
     klines_max=1_000,
     channels=frozenset(Channel),

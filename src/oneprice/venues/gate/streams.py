@@ -13,17 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from oneprice.core.describe import (
-    Condition,
-    Depth,
-    LevelShape,
-    Message,
-    Quote,
-    Snapshot,
-    Stream,
-    Time,
-    Trades,
-)
+from oneprice.core.describe import Condition, Depth, LevelShape, Message, Quote, Snapshot, Stream, Time, Trades
 from oneprice.errors import InvalidResponseError, Outcome
 from oneprice.model import SymbolInfo
 from oneprice.venues.kit import (
@@ -203,7 +193,7 @@ class _Result(msgspec.Struct):
     type: str = ""
 
 
-def control(product: str, payload: bytes) -> list[Control]:
+def control(product: str, market: str, payload: bytes) -> list[Control]:
     """Read a frame that is no described market data. Raises InvalidResponseError."""
     try:
         answer = msgspec.json.decode(payload, type=_Answer)
@@ -215,10 +205,10 @@ def control(product: str, payload: bytes) -> list[Control]:
             notice = msgspec.json.decode(answer.result, type=_Result)
             return [Closing(notice.type)] if notice.type == "upgrade" else []
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _unknown(str(error), payload) from None
+        raise _unknown(market, str(error), payload) from None
     if answer.error is not None:
         return [Refusal(_reason(answer.error))]
-    raise _unknown(f"channel {answer.channel!r}, event {answer.event!r}", payload)
+    raise _unknown(market, f"channel {answer.channel!r}, event {answer.event!r}", payload)
 
 
 def _ack(answer: _Answer, result: _Result | None) -> Ack:
@@ -234,6 +224,6 @@ def _reason(error: _Error) -> str:
     return f"{error.message} (code {error.code})"
 
 
-def _unknown(why: str, payload: bytes) -> InvalidResponseError:
+def _unknown(market: str, why: str, payload: bytes) -> InvalidResponseError:
     excerpt = payload[:120].decode("utf-8", "backslashreplace")
-    return InvalidResponseError("gate", f"unknown control frame: {why}; it begins {excerpt!r}", outcome=Outcome.UNKNOWN)
+    return InvalidResponseError(market, f"unknown control frame: {why}; it begins {excerpt!r}", outcome=Outcome.UNKNOWN)

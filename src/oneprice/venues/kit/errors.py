@@ -45,7 +45,8 @@ STATUSES: Mapping[int, Rule] = {
 class ErrorTable(msgspec.Struct, frozen=True, kw_only=True):
     """All that a venue's market says about its errors. Words are looked at first, then codes, then statuses.
 
-    `venue`: the VENUE-MARKET name, for messages. `statuses` are added to STATUSES. An unlisted status counts as its hundred, others as an unknown outcome.
+    `venue`: the VENUE-MARKET name.
+    `statuses` are added to STATUSES. An unlisted status counts as its hundred, others as an unknown outcome.
     """
 
     venue: str

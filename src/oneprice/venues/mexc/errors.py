@@ -60,8 +60,8 @@ _FUTURES_CODES = rules(
 # 403 is the firewall, mostly: sending less is right whatever its cause. 418 is a ban, in STATUSES already.
 _STATUSES = {400: Rule(InvalidRequestError), 401: Rule(AuthenticationError), 403: Rule(RateLimitError)}
 
-SPOT_TABLE = ErrorTable(venue=VENUE_NAME, codes=_SPOT_CODES, statuses=_STATUSES)
-FUTURES_TABLE = ErrorTable(venue=VENUE_NAME, codes=_FUTURES_CODES, statuses=_STATUSES)
+SPOT_TABLE = ErrorTable(venue="mexc-spot", codes=_SPOT_CODES, statuses=_STATUSES)
+FUTURES_TABLE = ErrorTable(venue="mexc-usdm", codes=_FUTURES_CODES, statuses=_STATUSES)
 
 
 class _SpotBody(msgspec.Struct):
@@ -71,7 +71,7 @@ class _SpotBody(msgspec.Struct):
 
 class _FuturesBody(msgspec.Struct):
     code: int
-    success: bool = False
+    success: bool | None = None
     message: str | None = None
 
 
@@ -86,7 +86,8 @@ def spot_error(response: Response) -> ExchangeAPIError | None:
 def futures_error(response: Response) -> ExchangeAPIError | None:
     """Errors come with status 200 and `success` false, or without it."""
     told = _told(response, _FuturesBody)
-    if response.status < 400 and (told is None or (told.success and told.code == 0)):
+    failed = told is not None and (not told.success if told.success is not None else told.code != 0)
+    if response.status < 400 and not failed:
         return None
     if told is None:
         return FUTURES_TABLE.error(response, "", "")

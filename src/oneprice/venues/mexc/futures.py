@@ -7,16 +7,7 @@ from urllib.parse import quote
 
 from oneprice.core.describe import Snapshot, Stream
 from oneprice.errors import ExchangeAPIError, NotSupported
-from oneprice.model import (
-    FundingRate,
-    Kline,
-    KlineInterval,
-    MarketKind,
-    OrderBook,
-    SymbolInfo,
-    Ticker,
-    Trade,
-)
+from oneprice.model import FundingRate, Kline, KlineInterval, MarketKind, OrderBook, SymbolInfo, Ticker, Trade
 from oneprice.venues.kit import (
     Budget,
     Call,
@@ -64,6 +55,7 @@ class MexcFutures:
         DETAIL_BUDGET: Budget(1, 5.0),
     }
     taker_fee_bps = 6.0
+    sizes_in_coins = False
     limits: StreamLimits = streams.FUTURES_LIMITS
     stream_headers: Mapping[str, str] = {}
     capabilities: Sequence[Support] = (
@@ -82,7 +74,7 @@ class MexcFutures:
     def __init__(self, hosts: Hosts | None = None) -> None:
         self.rest_url = hosts.rest if hosts else REST_URL
         self.stream_urls: Mapping[str, str] = {streams.PATH: f"{hosts.stream if hosts else STREAM_URL}/edge"}
-        self._reader = Reader("mexc-usdm", self.error)
+        self._reader = Reader(errors.FUTURES_TABLE.venue, self.error)
 
     # ------------------------------------------------------------------ REST
 

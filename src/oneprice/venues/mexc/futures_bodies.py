@@ -34,9 +34,10 @@ PERPETUAL = 1
 
 
 class Answer(msgspec.Struct, Generic[T]):
-    """Any answer. `success` false is an error and does not come here."""
+    """Any good answer."""
 
     success: Literal[True]
+    code: Literal[0]
     data: T
 
 

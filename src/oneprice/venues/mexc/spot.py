@@ -6,16 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from oneprice.core.describe import Snapshot, Stream
 from oneprice.errors import ExchangeAPIError, NotSupported
-from oneprice.model import (
-    FundingRate,
-    Kline,
-    KlineInterval,
-    MarketKind,
-    OrderBook,
-    SymbolInfo,
-    Ticker,
-    Trade,
-)
+from oneprice.model import FundingRate, Kline, KlineInterval, MarketKind, OrderBook, SymbolInfo, Ticker, Trade
 from oneprice.venues.kit import (
     Budget,
     Call,
@@ -59,6 +50,7 @@ class MexcSpot:
     kind = MarketKind.SPOT
     budgets: Mapping[str, Budget] = {"default": Budget(300, 10.0)}
     taker_fee_bps = 5.0
+    sizes_in_coins = True
     limits: StreamLimits = streams.SPOT_LIMITS
     stream_headers: Mapping[str, str] = {}
     capabilities: Sequence[Support] = (
@@ -77,7 +69,7 @@ class MexcSpot:
     def __init__(self, hosts: Hosts | None = None) -> None:
         self.rest_url = hosts.rest if hosts else REST_URL
         self.stream_urls: Mapping[str, str] = {streams.PATH: f"{hosts.stream if hosts else STREAM_URL}/ws"}
-        self._reader = Reader("mexc-spot", self.error)
+        self._reader = Reader(errors.SPOT_TABLE.venue, self.error)
 
     # ------------------------------------------------------------------ REST
 

@@ -17,18 +17,8 @@ import msgspec
 from oneprice.core.describe import Condition, Depth, LevelShape, Quote, Snapshot, Stream, Time, Trades
 from oneprice.errors import InvalidResponseError, NotSupported, Outcome
 from oneprice.model import SymbolInfo
-from oneprice.venues.kit import (
-    Ack,
-    Binding,
-    Budget,
-    Channel,
-    Control,
-    Pong,
-    Refusal,
-    StreamLimits,
-    Subscription,
-)
-from oneprice.venues.mexc.errors import VENUE_NAME
+from oneprice.venues.kit import Ack, Binding, Budget, Channel, Control, Pong, Refusal, StreamLimits, Subscription
+from oneprice.venues.mexc.errors import FUTURES_TABLE, SPOT_TABLE
 
 F = TypeVar("F")
 
@@ -139,7 +129,7 @@ def spot_control(payload: bytes, binary: bool) -> list[Control]:
     """Acknowledgements and pongs. Refusals have code 0 too: only the text tells them. Raises InvalidResponseError."""
     if binary:
         return []
-    answer = _answer(payload, _SpotAnswer)
+    answer = _answer(SPOT_TABLE.venue, payload, _SpotAnswer)
     if answer.code != 0 or answer.msg.startswith(REFUSED):
         return [Ack(answer.id, {"": f"{answer.msg.strip()} (code {answer.code})"})]
     if answer.msg == "PONG":
@@ -183,7 +173,7 @@ FUTURES_STREAM = Stream(
             id="i",
             time=Time("t"),
         ),
-    ),
+    )
 )
 FUTURES_SNAPSHOT = Snapshot(
     last=("data.version",), bids="data.bids", asks="data.asks", level=_ROW, time=Time("data.timestamp")
@@ -216,28 +206,26 @@ class _FuturesAnswer(msgspec.Struct):
 
 def futures_control(payload: bytes) -> list[Control]:
     """Acknowledgements and pongs. Raises InvalidResponseError."""
-    answer = _answer(payload, _FuturesAnswer)
+    answer = _answer(FUTURES_TABLE.venue, payload, _FuturesAnswer)
     if answer.channel == "pong":
         return [Pong()]
     if answer.channel.startswith(("rs.sub.", "rs.unsub.")) and answer.data == "success":
         return [Ack(0)]
     if answer.channel.startswith("rs."):
         return [Ack(0, {"": str(answer.data)})]
-    raise _unknown(f"channel {answer.channel!r}", payload)
+    raise _unknown(FUTURES_TABLE.venue, f"channel {answer.channel!r}", payload)
 
 
 # ---------------------------------------------------------------------- both
 
 
-def _answer(payload: bytes, form: type[F]) -> F:
+def _answer(market: str, payload: bytes, form: type[F]) -> F:
     try:
         return msgspec.json.decode(payload, type=form)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _unknown(str(error), payload) from None
+        raise _unknown(market, str(error), payload) from None
 
 
-def _unknown(why: str, payload: bytes) -> InvalidResponseError:
+def _unknown(market: str, why: str, payload: bytes) -> InvalidResponseError:
     excerpt = payload[:120].decode("utf-8", "backslashreplace")
-    return InvalidResponseError(
-        VENUE_NAME, f"unknown control frame: {why}; it begins {excerpt!r}", outcome=Outcome.UNKNOWN
-    )
+    return InvalidResponseError(market, f"unknown control frame: {why}; it begins {excerpt!r}", outcome=Outcome.UNKNOWN)

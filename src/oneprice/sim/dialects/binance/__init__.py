@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from oneprice.sim.dialects.binance.futures import build_futures
 from oneprice.sim.dialects.binance.rules import INSTRUMENTS, SHARED_SEQUENCE
 from oneprice.sim.dialects.binance.spot import build_spot
+from oneprice.sim.dialects.binance.streams import announce_shutdown
 from oneprice.sim.market import SimMarket
 from oneprice.sim.server import SimServer
 
@@ -30,3 +31,4 @@ def build(markets: Mapping[str, SimMarket], server: SimServer) -> None:
         (pool.fault_answer(kind) for part, pool in pools.items() if part in request.path),
         next(iter(pools.values())).fault_answer(kind),
     )
+    server.announce_restart = lambda connection: announce_shutdown(server, connection)

@@ -12,6 +12,7 @@ from oneprice.sim.connection import Topic
 from oneprice.sim.dialects.binance.aggregates import AggregateTrade, AggregateTrades
 from oneprice.sim.dialects.binance.shapes import Fields, Shape
 from oneprice.sim.engine import TradePrint
+from oneprice.sim.klines import MONTH_MS, WEEK_MS
 from oneprice.sim.market import DepthFeed, SimListing, Top
 from oneprice.sim.server import SimServer
 
@@ -32,6 +33,8 @@ INTERVALS_MS = {
     "12h": 43_200_000,
     "1d": 86_400_000,
     "3d": 259_200_000,
+    "1w": WEEK_MS,
+    "1M": MONTH_MS,
 }
 _DEPTH = re.compile(r"depth(5|10|20)?(?:@(\d{1,4})ms)?")
 _KLINE_EVERY_MS = 2_000

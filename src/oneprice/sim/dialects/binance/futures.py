@@ -18,6 +18,7 @@ from oneprice.sim.dialects.binance.rules import FUTURES_WEIGHT_LIMIT, by_symbol,
 from oneprice.sim.dialects.binance.shapes import Fields, FuturesShape, day_figures, levels
 from oneprice.sim.dialects.binance.streams import FUTURES_POLICY, serve_streams
 from oneprice.sim.engine import Side
+from oneprice.sim.limits import WindowCounter
 from oneprice.sim.market import SimListing, SimMarket
 from oneprice.sim.server import SimServer
 
@@ -26,6 +27,7 @@ _PREFIXES = ("", "/usdm")
 _DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1_000)
 _PUBLIC_KINDS = ("depth", "rpiDepth", "bookTicker", "trade")
 _FUNDING_MS = 8 * 3_600_000
+_FUNDING_REQUESTS_PER_5_MIN = 500
 
 
 def build_futures(market: SimMarket, server: SimServer) -> RestPool:
@@ -101,11 +103,13 @@ class _Futures:
             ("v2/ticker/price", by_count(1, 2), self._prices),
             ("v1/ticker/24hr", by_count(1, 40), self._day_tickers),
             ("v1/premiumIndex", by_count(1, 10), self._premium_index),
-            ("v1/fundingInfo", 0, lambda parameters: []),
-            ("v1/fundingRate", 0, self._funding_rates),
         ]
         for path, weight, handler in routes:
             pool.get(f"/fapi/{path}", weight, handler)
+        # These two have a request limit of their own and no weight.
+        funding = WindowCounter(_FUNDING_REQUESTS_PER_5_MIN, 300, self._server.now_ns)
+        pool.get("/fapi/v1/fundingInfo", 0, lambda parameters: [], funding)
+        pool.get("/fapi/v1/fundingRate", 0, self._funding_rates, funding)
         return pool
 
     # ---- REST answers ---------------------------------------------------------------------------------

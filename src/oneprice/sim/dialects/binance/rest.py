@@ -135,10 +135,12 @@ class RestPool:
         self._refusals = WindowCounter(_REFUSALS_BEFORE_BAN, 60, server.now_ns)
         self._banned_until_ms: dict[str, int] = {}
 
-    def get(self, path: str, weight: Weight, handler: Handler) -> None:
-        """Answer GET `path` with the JSON of what the handler returns."""
+    def get(self, path: str, weight: Weight, handler: Handler, requests: WindowCounter | None = None) -> None:
+        """Answer GET `path` with the JSON of what the handler returns; `requests` limits it besides weight."""
 
         def answer(request: web.Request) -> web.StreamResponse:
+            if requests is not None and requests.add(request.remote or "unknown", 1) > requests.limit:
+                return self._too_much(self._weights.used(request.remote or "unknown"))
             return self._answer(request, weight, handler)
 
         for prefix in self._prefixes:

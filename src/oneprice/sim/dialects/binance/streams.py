@@ -136,6 +136,14 @@ def _combine(topic_name: str, frame: Frame) -> Frame:
     return f'{{"stream":"{topic_name.partition("/")[2]}","data":{frame}}}'
 
 
+def announce_shutdown(server: SimServer, connection: Connection) -> None:
+    """The event that comes some time before a restart; combined it has a stream name of its own."""
+    frame: Frame = text({"e": "serverShutdown", "E": server.now_ms()})
+    if connection.wrap is not None:
+        frame = connection.wrap("all/!serverShutdown", frame)
+    connection.reply(frame)
+
+
 def serve_streams(
     server: SimServer, prefix: str, feeds: Feeds, policy: SocketPolicy, micros: Feeds | None = None
 ) -> None:

@@ -1,0 +1,114 @@
+"""`oneprice demo`, run as a user runs it: processes, sockets, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from oneprice.cli.demo import MARKETS
+from oneprice.core import backend
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, Any]:
+    """What one run with faults says at its end. The first fault kills an exchange after six seconds."""
+    command = [sys.executable, "-m", "oneprice", "demo", "--for", "12s", "--seed", "7", "--faults", "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=80, check=False)
+    assert result.returncode == 0, result.stderr
+    found: dict[str, Any] = json.loads(result.stdout)
+    found["stderr"] = result.stderr
+    return found
+
+
+def test_json_is_one_object_and_progress_goes_to_stderr(told) -> None:
+    assert told["mode"] == "simulated"
+    assert told["seed"] == 7
+    assert told["core"].startswith(backend)
+    assert told["interrupted"] is False
+    assert "books " in told["stderr"]
+
+
+def test_all_markets_are_watched_with_all_their_books(told) -> None:
+    assert sorted(row["name"] for row in told["markets"]) == sorted(MARKETS)
+    assert all(row["frames"] > 0 for row in told["markets"])
+    assert len(told["books"]) == 31
+    assert {row["reason"] for row in told["refused"]} == {"not listed there"}
+
+
+def test_spreads_are_found_and_none_lasts_for_ever(told) -> None:
+    pairs = told["pairs"]
+    assert sum(pair["count"] for pair in pairs) > 0
+    assert told["opportunities"]["seen"] == sum(pair["count"] for pair in pairs)
+    assert all(pair["best_net_bps"] > 0 for pair in pairs)
+    assert max(pair["longest_ms"] for pair in pairs) < 10_000
+
+
+def test_a_killed_exchange_is_seen_and_comes_back(told) -> None:
+    (fault,) = (fault for fault in told["faults"] if fault["kind"] == "kill")
+    markets = {row["name"]: row for row in told["markets"]}
+    assert markets[f"{fault['venue']}-spot"]["reconnects"] >= 1
+    news = told["stderr"]
+    assert f"fault: {fault['venue']} is killed" in news
+    assert f"{fault['venue']}-spot open -> reconnecting" in news
+    assert "live -> gap: its connection is down" in news
+    others = [row for row in told["markets"] if not row["name"].startswith(fault["venue"])]
+    assert all(row["reconnects"] == 0 for row in others)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_cleanly_with_the_summary(number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "oneprice", "demo", "--plain"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        read = ""
+        while "opportunities" not in read:
+            line = process.stdout.readline()
+            assert line, "the demo ended by itself"
+            read += line
+        children = _children(process.pid)
+        os.kill(process.pid, number)
+        rest, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors == ""
+    assert "markets at the end" in rest
+    assert "SIMULATED: prices, books and spreads above are not real." in rest
+    assert len(children) == 3
+    assert _gone(children)
+
+
+def test_a_wrong_duration_is_a_usage_error(invoke) -> None:
+    for wrong in ("soon", "0s", "-3s"):
+        result = invoke("demo", "--for", wrong)
+        assert result.exit_code == 2
+        assert "such as 30s" in result.stderr
+
+
+def _children(parent: int) -> list[int]:
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in listed.stdout.split()]
+
+
+def _gone(pids: list[int]) -> bool:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        if not any(_alive(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
