@@ -19,7 +19,7 @@ PYTHON = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; d
 
 # What `make run` and `make test` pass on: `make run ARGS="--for 5m --faults"`, `make test ARGS="tests/core -k gap"`.
 ARGS ?=
-SECONDS_SHOWN ?= 30s
+DEMO_FOR ?= 30s
 
 .PHONY: help install develop run test lint check format bench bench-quick lock clean distclean
 .PHONY: sim-binance sim-gate sim-mexc
@@ -30,7 +30,7 @@ help:  ## list the chores
 install: $(INSTALLED)  ## make .venv and install oneprice into it (builds the Rust core where cargo is)
 
 run: $(INSTALLED)  ## install, then the demo: three simulated exchanges, live spreads, summary
-	@$(VENV)/bin/oneprice demo $(if $(ARGS),$(ARGS),--for $(SECONDS_SHOWN))
+	@$(VENV)/bin/oneprice demo $(if $(ARGS),$(ARGS),--for $(DEMO_FOR))
 
 test: $(DEVELOPED)  ## install, then all tests, once per core
 	@$(PY) tests/per_core.py $(ARGS)

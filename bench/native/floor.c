@@ -201,7 +201,7 @@ static Side *new_side(int bids, int64_t best) {
 
 static double now(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* as the other contenders: time of others does not count */
     return t.tv_sec * 1e9 + t.tv_nsec;
 }
 

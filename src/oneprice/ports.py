@@ -43,8 +43,8 @@ class HttpResponse(Protocol):
 class WebSocketListener(Protocol):
     """Who hears of one websocket. Called on the event loop; must not block."""
 
-    def on_frame(self, payload: memoryview, binary: bool) -> None:
-        """A whole message. The memory is the transport's: copy what must outlive the call."""
+    def on_frame(self, payload: bytes, binary: bool) -> None:
+        """A whole message, the receiver's to keep."""
 
     def on_closed(self, reason: str) -> None:
         """The connection is over, once, for whatever reason."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from oneprice.cli.demo import MARKETS
+from oneprice.cli.demo import MARKETS, Options, Run, _screen
 from oneprice.core import backend
+from oneprice.market import MarketView
+from oneprice.observe import News, Tally
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -112,3 +118,56 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def test_a_terminal_that_hangs_holds_up_nothing_else() -> None:
+    """The screen is written to a file that blocks; views are taken and the loop runs on."""
+    hanging = _Hanging()
+    console = Console(file=hanging, force_terminal=True, width=120, height=40)
+    run = Run(Options(0.0, 1, False, False, False), Tally(), News())
+    market = _Still()
+    drawing = asyncio.create_task(_screen(market, run, console))  # type: ignore[arg-type]
+    assert await asyncio.to_thread(hanging.reached.wait, 5.0)
+    turns = 0
+    for _ in range(100):
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns == 100
+    assert not drawing.done()
+    hanging.go_on.set()
+    drawing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await drawing
+
+
+class _Hanging(io.StringIO):
+    """A terminal whose reader has stopped, as after Ctrl-S."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def write(self, text: str) -> int:
+        if "SIMULATED" in text:
+            self.reached.set()
+            assert self.go_on.wait(10.0)
+        return super().write(text)
+
+
+class _Still:
+    """A market that always shows the same."""
+
+    def view(self, nearest: int, history: int) -> MarketView:
+        return MarketView(
+            wall_ns=1_700_000_000_000_000_000,
+            running_s=1.0,
+            core="python",
+            markets=(),
+            books=(),
+            opportunities=(),
+            history=(),
+            opportunities_seen=nearest * history,
+            nearest=(),
+            refused=(),
+            events_lost=0,
+        )

@@ -145,3 +145,21 @@ def test_make_help_lists_the_chores_of_the_readme() -> None:
     listed = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for chore in re.findall(r"^`?make ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE):
         assert re.search(rf"make {chore}\b", listed), f"README names make {chore}, which make help does not list"
+
+
+def test_each_scar_names_a_test_that_exists() -> None:
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "scars.md").read_text())
+    there = {name for path in files("tests") for name in re.findall(r"def (test_\w+)\(", path.read_text())}
+    assert named
+    assert set(named) <= there, sorted(set(named) - there)
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        f"{document.relative_to(ROOT)}: {target}"
+        for document in documents
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text())
+        if not (document.parent / target).exists()
+    ]
+    assert not broken

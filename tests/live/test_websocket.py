@@ -66,6 +66,8 @@ async def test_a_message_cut_anywhere_by_the_network_arrives(loopback, make_fram
             writer.write(bytes([byte]))
             await writer.drain()
             await asyncio.sleep(0)
+        await reader.read()
+        writer.close()
 
     _, ear = await loopback.dial(f"ws://{await loopback.serve_tcp(trickle)}/")
     assert await ear.frame_count(2) == [(b"x" * 300, False), (b"y" * 200, True)]

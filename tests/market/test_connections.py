@@ -29,12 +29,12 @@ def asked(server: Any) -> list[list[str]]:
 
 
 async def states_during(data: MarketData, name: str, seconds: float) -> set[BookState]:
-    """All states that the book shows, looked at every millisecond."""
+    """All states that the book shows, looked at every few milliseconds."""
     seen = set()
     until = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < until:
         seen.add(data.state(book_of(data, name)))
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.004)
     return seen
 
 
@@ -71,6 +71,21 @@ def test_a_refused_subscription_is_shown_and_does_not_end_the_run() -> None:
             await asyncio.sleep(60.0)
             assert await settled(data, server, BTC, 3.0), "tried again"
             assert 4 <= tries + len(asked(server)) <= 10, "ever more rarely"
+            busy.cancel()
+
+    run(scenario)
+
+
+def test_an_error_without_a_number_is_taken_for_an_answer_and_asked_again() -> None:
+    async def scenario() -> None:
+        world = World()
+        server = world.add(limited(ack_within_s=60.0))
+        server.lost_names = {"BTCUSDT@depth"}
+        async with world.engine() as data:
+            busy = asyncio.create_task(server.bustle())
+            await asyncio.sleep(0.5)
+            server.sockets[0].deliver({"error": "invalid request"})
+            assert await settled(data, server, BTC, 3.0)
             busy.cancel()
 
     run(scenario)
@@ -168,7 +183,10 @@ def test_refused_connections_are_tried_again_ever_more_rarely() -> None:
             server.refusing = True
             server.drop_all()
             await asyncio.sleep(120.0)
-            assert 4 <= len(server.connects_ns) <= 40
+            waits = [later - earlier for earlier, later in pairwise(server.connects_ns[1:])]
+            assert sum(waits[:4]) < 4 * S, "quickly at first"
+            assert 30 <= len(waits) <= 70, "then every 2.5 s on average"
+            assert max(waits) < 5.1 * S
             assert "refused" in data.view().markets[0].trouble
             server.refusing = False
             assert await settled(data, server, BTC, 31.0)
@@ -179,10 +197,10 @@ def test_refused_connections_are_tried_again_ever_more_rarely() -> None:
 def test_a_connection_is_replaced_before_its_lifetime_ends_without_a_blind_moment() -> None:
     async def scenario() -> None:
         world = World()
-        server = world.add(limited(lifetime_s=20.0))
+        server = world.add(limited(lifetime_s=10.0))
         async with live(world) as data:
             resyncs = book_of(data, BTC).resyncs
-            assert await states_during(data, BTC, 60.0) == {BookState.LIVE}
+            assert await states_during(data, BTC, 30.0) == {BookState.LIVE}
             row = data.view().markets[0]
             assert (row.replacements, row.reconnects, row.connections) == (3, 0, 1)
             assert book_of(data, BTC).resyncs == resyncs, "nothing was missed"
@@ -216,7 +234,7 @@ def test_a_successor_without_data_does_not_take_over_nor_hide_the_silence_of_the
         async with live(world) as data:
             server.frozen = True
             await asyncio.sleep(2.2)
-            assert await states_during(data, BTC, 60.0) == {BookState.SILENT}
+            assert await states_during(data, BTC, 35.0) == {BookState.SILENT}
             assert len(server.connects_ns) >= 2, "a new connection was tried"
             assert data.view().markets[0].replacements == 0
             server.frozen = False

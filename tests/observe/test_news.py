@@ -35,6 +35,14 @@ def test_a_lost_connection_says_why(make) -> None:
     assert tiding.text == "gate-spot open -> reconnecting: no frame and no pong"
 
 
+def test_new_trouble_is_told_once(make) -> None:
+    news = News()
+    news.take(make.view())
+    troubled = make.view(markets=(make.market(trouble="HTTP 503"),))
+    assert [tiding.text for tiding in news.take(troubled)] == ["gate-spot: HTTP 503"]
+    assert news.take(troubled) == []
+
+
 def test_what_was_told_in_between_is_given_with_the_next_view_in_order(make) -> None:
     news = News()
     news.take(make.view())

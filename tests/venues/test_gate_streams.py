@@ -95,7 +95,7 @@ def obu(word: str, last: int, first: int | None = None, **told: object) -> dict[
     return {"time": 1_789_455_580, "channel": f"{word}.obu", "event": "update", "result": result}
 
 
-WHOLE = {"full": True, "b": [["100.1", "6"], ["100", "1"]], "a": [["100.3", "4"], ["100.4", "7"]]}
+WHOLE: dict[str, Any] = {"full": True, "b": [["100.1", "6"], ["100", "1"]], "a": [["100.3", "4"], ["100.4", "7"]]}
 
 
 def followed(follow: Follow, market: PublicMarket, *messages: str) -> Any:
@@ -169,8 +169,8 @@ def test_a_frame_of_another_shape_takes_the_book_away(follow: Follow) -> None:
 
 
 def quote(word: str, number: int, bid: str, bid_size: object, ask: str, ask_size: object) -> dict[str, object]:
-    result = {"t": 1_606_293_275_123, "u": number, "s": "BTC_USDT"}
-    result |= {"b": bid, "B": bid_size, "a": ask, "A": ask_size}  # type: ignore[dict-item]
+    sides = {"b": bid, "B": bid_size, "a": ask, "A": ask_size}
+    result = {"t": 1_606_293_275_123, "u": number, "s": "BTC_USDT", **sides}
     return {"channel": f"{word}.book_ticker", "event": "update", "result": result}
 
 

@@ -63,7 +63,7 @@ def test_names(market: PublicMarket, channel: Channel, name: str, message: str, 
 
 
 def test_a_ticker_without_quantities_is_no_quote() -> None:
-    with pytest.raises(NotSupported, match="the depth stream serves"):
+    with pytest.raises(NotSupported, match="depth serves"):
         USDM.subscription(listing_of(USDM), Channel.QUOTE)
 
 

@@ -1,53 +1,16 @@
 //! The hub: frames in, certified books and opportunities out. One call a frame (`oneprice.core.hub`).
 
-use crate::book::Level;
 use crate::decode::{Bound, Decoder, Fault, Found};
 use crate::describe::Message;
+use crate::event::{Event, plain_top};
 use crate::json::FrameError;
 use crate::levels::Grids;
-use crate::listing::{Listing, Top};
+use crate::listing::Listing;
 use crate::scan::{Happened, Near, Open, Scan};
 use crate::sizing::Step;
 use crate::specs::{HubConfig, ListingSpec};
 use crate::states::{BookState, Reason, flag};
 use std::collections::{BTreeSet, VecDeque};
-
-/// What happened, for whoever drains `events`.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// A book changed its state.
-    State {
-        /// When.
-        ns: i64,
-        /// Whose.
-        listing: u32,
-        /// To what.
-        state: BookState,
-        /// Why.
-        reason: Reason,
-    },
-    /// A public trade.
-    Trade {
-        /// When.
-        ns: i64,
-        /// Where.
-        listing: u32,
-        /// Price.
-        ticks: u64,
-        /// Quantity.
-        lots: u64,
-        /// The taker's side, 1 or -1.
-        side: i8,
-        /// The venue's id.
-        id: String,
-        /// The venue's time.
-        event_ns: i64,
-    },
-    /// An opportunity is new.
-    Opened(i64, Open),
-    /// An opportunity is gone.
-    Closed(i64, Open),
-}
 
 #[derive(Debug)]
 struct Feed {
@@ -60,6 +23,11 @@ struct Feed {
 }
 
 impl Feed {
+    fn heard(&mut self, now_ns: i64) {
+        self.heard_ns = now_ns;
+        self.silent = false;
+    }
+
     fn carries(&self, listing: u32) -> bool {
         self.up && self.heard_ns >= 0 && self.listings.contains(&listing)
     }
@@ -341,23 +309,19 @@ impl Hub {
             Found::Unknown(index) => {
                 self.flags |= flag::UNKNOWN;
                 self.message_of_frame = Some(index);
-                self.hear(stream, now_ns);
+                feed.heard(now_ns);
                 return Ok(());
             }
             Found::Mixed(index) => {
                 self.message_of_frame = Some(index);
-                self.hear(stream, now_ns);
+                feed.heard(now_ns);
                 return self.on_mixed_trades(stream, frame, index, now_ns);
             }
             Found::Known(index, number) => (index, number),
         };
-        feed.heard_ns = now_ns;
-        if feed.silent {
-            self.hear(stream, now_ns);
-        }
+        feed.heard(now_ns);
         self.message_of_frame = Some(index);
         self.listing_of_frame = Some(number);
-        let feed = &mut self.feeds[stream];
         let fault = match feed.decoder.message(index) {
             Message::Depth(_) => self.on_depth(stream, frame, index, number, now_ns),
             Message::Quote(quote) => {
@@ -467,21 +431,6 @@ impl Hub {
         self.tell(Event::Trade { ns: now_ns, listing, ticks, lots, side, id, event_ns }, flag::TRADE);
     }
 
-    fn hear(&mut self, stream: usize, now_ns: i64) {
-        let feed = &mut self.feeds[stream];
-        feed.heard_ns = now_ns;
-        if feed.silent {
-            feed.silent = false;
-            let fed: Vec<u32> = feed.listings.iter().copied().collect();
-            for number in fed {
-                let target = &mut self.listings[number as usize];
-                let before = target.state();
-                target.silent = false;
-                self.after(number, before, now_ns);
-            }
-        }
-    }
-
     #[cold]
     fn spoiled(&mut self, number: u32, fault: Fault, now_ns: i64, book: bool) {
         self.flags |= flag::MALFORMED;
@@ -551,10 +500,4 @@ impl Hub {
         self.events.push_back(event);
         self.flags |= flag;
     }
-}
-
-/// Bid ticks, bid lots, ask ticks, ask lots, id.
-pub fn plain_top(top: &Top) -> [u64; 5] {
-    let ((bid_ticks, bid_lots), (ask_ticks, ask_lots)): (Level, Level) = (top.bid, top.ask);
-    [bid_ticks, bid_lots, ask_ticks, ask_lots, top.id]
 }

@@ -356,7 +356,11 @@ pub(crate) fn members<'a>(object: &'a [u8], mut each: impl FnMut(&[u8], Value<'a
         let (key, end) = value(object, at)?;
         at = space(object, space(object, end) + 1);
         let (found, end) = value(object, at)?;
-        if key.kind == Kind::Escaped { each(&unescape(key.raw), found) } else { each(key.raw, found) }
+        if key.kind == Kind::Escaped {
+            each(&unescape(key.raw), found)
+        } else {
+            each(key.raw, found)
+        }
         at = space(object, end);
         if object.get(at) != Some(&b',') {
             return Ok(());

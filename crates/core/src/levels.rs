@@ -35,12 +35,12 @@ pub(crate) fn quick(
     if shape.kind != LevelKind::Array {
         return None;
     }
-    let end = if shape.price != NumberForm::Bare && shape.quantity != NumberForm::Bare && data.get(at + 2) != Some(&b'[')
-    {
-        quick_quoted(data, at + 1, grids, levels_max, out)
-    } else {
-        None
-    };
+    let end =
+        if shape.price != NumberForm::Bare && shape.quantity != NumberForm::Bare && data.get(at + 2) != Some(&b'[') {
+            quick_quoted(data, at + 1, grids, levels_max, out)
+        } else {
+            None
+        };
     let end = end.or_else(|| {
         out.clear();
         (shape.price != NumberForm::Quoted && shape.quantity != NumberForm::Quoted)

@@ -6,6 +6,7 @@
 pub mod book;
 pub mod decode;
 pub mod describe;
+pub mod event;
 pub mod hub;
 mod json;
 mod levels;

@@ -384,11 +384,7 @@ impl Listing {
 
     #[inline]
     fn book_top(&self) -> Top {
-        Top {
-            bid: self.bids.top().unwrap_or_default(),
-            ask: self.asks.top().unwrap_or_default(),
-            id: self.sequence,
-        }
+        Top { bid: self.bids.top().unwrap_or_default(), ask: self.asks.top().unwrap_or_default(), id: self.sequence }
     }
 
     /// After a change of the book: the quote in force at its number must be its top.

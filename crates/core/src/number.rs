@@ -119,11 +119,11 @@ fn assemble(digits: &[u8], decimals: i64) -> Option<(u64, u32)> {
     let start = digits.iter().position(|&digit| digit != 0);
     let Some(start) = start else { return Some((0, 0)) };
     let end = digits.iter().rposition(|&digit| digit != 0).map_or(0, |last| last + 1);
-    let zeros = (digits.len() - end) as i64;
+    let zeros = i64::try_from(digits.len() - end).ok()?;
     let stripped = zeros.min(decimals.max(0));
     let decimals_left = (decimals - stripped).max(0);
     let appended = zeros - stripped + (-decimals).max(0);
-    let significant = (end - start) as i64;
+    let significant = i64::try_from(end - start).ok()?;
     if significant + appended > 18 {
         return None;
     }
@@ -165,8 +165,7 @@ pub fn parse_time_ns(text: &[u8], unit_decimals: u32) -> Option<i64> {
 pub(crate) fn parse_time_in(data: &[u8], from: usize, to: usize, unit_decimals: u32) -> Option<i64> {
     if let Some(plain) = parse_id_in(data, from, to) {
         let value = u128::from(plain) * u128::from(POW10[unit_decimals as usize]);
-        // A plain number obeys the same bound on its digits as any decimal.
-        return (plain < MANTISSA_MAX && value < 1 << 63).then_some(value as i64);
+        return (value < 1 << 63).then_some(value as i64);
     }
     let (mantissa, decimals) = parse_decimal(&data[from..to])?;
     let value = if decimals <= unit_decimals {
@@ -182,9 +181,9 @@ pub(crate) fn parse_time_in(data: &[u8], from: usize, to: usize, unit_decimals: 
 #[inline(always)]
 pub(crate) fn load8(data: &[u8], at: usize) -> u64 {
     match data.get(at..at + 8) {
-        Some(bytes) => u64::from_le_bytes([
-            bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],
-        ]),
+        Some(bytes) => {
+            u64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]])
+        }
         None => {
             let mut padded = [0u8; 8];
             let rest = data.get(at..).unwrap_or(&[]);

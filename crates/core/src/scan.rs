@@ -258,7 +258,8 @@ impl Scan {
             }
             Some(sized) => match self.open.get_mut(&key) {
                 None => {
-                    let open = Open { key, opened_ns: now_ns, updated_ns: now_ns, updates: 1, best: sized.clone(), sized };
+                    let open =
+                        Open { key, opened_ns: now_ns, updated_ns: now_ns, updates: 1, best: sized.clone(), sized };
                     tell.push(Happened::Opened(open.clone()));
                     self.open.insert(key, open);
                 }
@@ -279,11 +280,12 @@ impl Scan {
         for index in 0..self.places[number as usize].cycles.len() {
             let cycle = self.places[number as usize].cycles[index];
             let ratio = self.cycle_ratio(cycle);
-            if !(ratio > self.edge) && !self.open_cycles[cycle as usize] {
+            let nets = ratio > self.edge;
+            if !nets && !self.open_cycles[cycle as usize] {
                 continue;
             }
             let wanted_bps = (self.edge - 1.0) * 1e4;
-            let sized = (ratio > self.edge)
+            let sized = nets
                 .then(|| size_cycle(&self.cycles[cycle as usize], listings).ok())
                 .flatten()
                 .filter(|sized| sized.net_bps > wanted_bps);
@@ -319,7 +321,8 @@ impl Scan {
                 return near(Miss::NotLive, number);
             }
         }
-        if !(sell_place.bid > buy_place.ask * self.edge) {
+        let nets = sell_place.bid > buy_place.ask * self.edge;
+        if !nets {
             return near(Miss::Fees, key.first);
         }
         match size_pair(key.first, buy, key.second, sell, self.edge) {
@@ -331,7 +334,8 @@ impl Scan {
     fn near_cycle(&self, key: Key, listings: &[Listing]) -> Option<Near> {
         let steps = &self.cycles[key.first as usize];
         let ratio = self.cycle_ratio(key.first);
-        if !(ratio > 0.0) {
+        let quoted = ratio > 0.0;
+        if !quoted {
             return None;
         }
         let mut fees = 1.0;

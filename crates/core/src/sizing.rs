@@ -233,7 +233,8 @@ fn profitable_base(buy: &ListingSpec, asks: &[Level], sell: &ListingSpec, bids: 
     let (mut ask_left, mut bid_left) = (base(ask, buy), base(bid, sell));
     let mut total = 0u128;
     while let (Some(ask_level), Some(bid_level)) = (ask, bid) {
-        if !(bid_level.0 as f64 * bid_rate > ask_level.0 as f64 * ask_rate * edge) {
+        let nets = bid_level.0 as f64 * bid_rate > ask_level.0 as f64 * ask_rate * edge;
+        if !nets {
             break;
         }
         let step = ask_left.min(bid_left);

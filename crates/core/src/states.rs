@@ -53,7 +53,16 @@ impl Reason {
     pub fn from_code(code: u8) -> Option<Reason> {
         use Reason::*;
         let all = [
-            None, Waiting, Sequence, Malformed, OffGrid, Disconnected, Disagrees, Crossed, SnapshotOld, Overflow,
+            None,
+            Waiting,
+            Sequence,
+            Malformed,
+            OffGrid,
+            Disconnected,
+            Disagrees,
+            Crossed,
+            SnapshotOld,
+            Overflow,
             Requested,
         ];
         all.get(code as usize).copied()

@@ -1,11 +1,11 @@
 //! The Python module `oneprice._core`: a thin shell around `oneprice-core`, without logic of its own.
 
-use oneprice_core::hub::{self, Event, plain_top};
+use oneprice_core::event::{Event, plain_top};
+use oneprice_core::hub;
 use oneprice_core::listing::Listing;
 use oneprice_core::scan::{Key, Near, Open};
 use oneprice_core::sizing::Sized as SizedTrade;
 use oneprice_core::states::Reason;
-use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -60,14 +60,9 @@ impl Hub {
         Ok(self.inner.add_cycle(legs))
     }
 
-    fn on_frame(&mut self, stream: usize, frame: &Bound<'_, PyAny>, now_ns: i64) -> PyResult<u32> {
+    fn on_frame(&mut self, stream: usize, frame: &Bound<'_, PyBytes>, now_ns: i64) -> PyResult<u32> {
         self.stream(stream)?;
-        if let Ok(bytes) = frame.cast_exact::<PyBytes>() {
-            return Ok(self.inner.on_frame(stream, bytes.as_bytes(), now_ns));
-        }
-        let buffer = PyBuffer::<u8>::get(frame)?;
-        let copy = buffer.to_vec(frame.py())?;
-        Ok(self.inner.on_frame(stream, &copy, now_ns))
+        Ok(self.inner.on_frame(stream, frame.as_bytes(), now_ns))
     }
 
     fn on_snapshot(&mut self, listing: u32, snapshot: usize, body: &[u8], now_ns: i64) -> PyResult<u32> {
@@ -121,7 +116,7 @@ impl Hub {
 
     #[getter]
     fn message_of_frame(&self) -> i64 {
-        self.inner.message_of_frame.map_or(-1, |index| index as i64)
+        self.inner.message_of_frame.map_or(-1, |index| i64::try_from(index).unwrap_or(i64::MAX))
     }
 
     fn state(&self, listing: u32) -> PyResult<u8> {

@@ -215,7 +215,9 @@ def _close(gathered: Run, console: Console) -> None:
         title = f"{count} opportunities in {view.running_s:.0f} s, after taker fees, by pair"
         console.print(summary_table(totals, title, wide=wide))
     else:
-        console.print(f"no opportunity in {view.running_s:.0f} s: nothing paid the taker fees", highlight=False)
+        was_live = any(row.books.get("live") for row in view.markets)
+        why = "nothing paid the taker fees" if was_live else "no book was live in the end"
+        console.print(f"no opportunity in {view.running_s:.0f} s: {why}", highlight=False)
     console.print("\nSIMULATED: prices, books and spreads above are not real.", highlight=False)
 
 

@@ -21,6 +21,9 @@ from oneprice.core.sizing import Sized
 from oneprice.core.specs import HubConfig, ListingSpec
 from oneprice.core.states import BookState, Flag, Reason
 
+# Plain numbers: combining members of an enum costs more than decoding a quote.
+TOP, STATE, OPPORTUNITY, CONTROL = int(Flag.TOP), int(Flag.STATE), int(Flag.OPPORTUNITY), int(Flag.CONTROL)
+TRADE, MALFORMED, UNKNOWN, QUOTE = int(Flag.TRADE), int(Flag.MALFORMED), int(Flag.UNKNOWN), int(Flag.QUOTE)
 Event = tuple[object, ...]
 Change = Callable[[Listing], None]
 
@@ -103,15 +106,15 @@ class Hub:
 
     # ------------------------------------------------------------------ feeding
 
-    def on_frame(self, stream: int, frame: bytes | bytearray | memoryview, now_ns: int) -> int:
+    def on_frame(self, stream: int, frame: bytes, now_ns: int) -> int:
         """A frame as it came from the socket. Gives Flag bits; never raises for what a frame holds."""
         feed = self._feeds[stream]
         self._flags = 0
         self.listing_of_frame = self.message_of_frame = -1
         try:
-            self._read(feed, bytes(frame), now_ns)
+            self._read(feed, frame, now_ns)
         except FrameError:
-            self._flags |= Flag.MALFORMED
+            self._flags |= MALFORMED
             for number in sorted(feed.listings):
                 self._listings[number].counts.malformed += 1
                 self._lose(number, Reason.MALFORMED, now_ns)
@@ -276,17 +279,17 @@ class Hub:
         decoder = feed.decoder
         index, slots = decoder.read(frame)
         if index < 0:
-            self._flags |= Flag.CONTROL
+            self._flags |= CONTROL
             return
         symbol = decoder.symbol(index, slots)
         self.message_of_frame = index
-        self._hear(feed, now_ns)
+        feed.heard_ns, feed.silent = now_ns, False
         if not symbol:
             self._on_mixed_trades(feed, index, slots, now_ns)
             return
         number = feed.bound.get((index, symbol))
         if number is None:
-            self._flags |= Flag.UNKNOWN
+            self._flags |= UNKNOWN
             return
         self.listing_of_frame = number
         message = decoder.messages[index]
@@ -322,28 +325,28 @@ class Hub:
         if target.on_quote(quote, message.linked, message.sampled, now_ns):
             target.silent = False
             target.event_ns = part.event_ns
-            self._flags |= Flag.QUOTE
+            self._flags |= QUOTE
         self._after(number, before, now_ns)
 
     def _on_trades(self, decoder: Decoder, index: int, slots: list[object], number: int, now_ns: int) -> None:
         rows = [self._trade_of(number, trade, now_ns) for trade in decoder.trades(index, slots)]
         for row in rows:
-            self._tell(row, Flag.TRADE)
+            self._tell(row, TRADE)
 
     def _on_mixed_trades(self, feed: Feed, index: int, slots: list[object], now_ns: int) -> None:
         """Trades of several symbols in one frame."""
         try:
             trades = feed.decoder.trades(index, slots)
         except PartError:
-            self._flags |= Flag.MALFORMED
+            self._flags |= MALFORMED
             return
         for trade in trades:
             number = feed.bound.get((index, trade.symbol))
             if number is None:
-                self._flags |= Flag.UNKNOWN
+                self._flags |= UNKNOWN
                 continue
             try:
-                self._tell(self._trade_of(number, trade, now_ns), Flag.TRADE)
+                self._tell(self._trade_of(number, trade, now_ns), TRADE)
             except (PartError, OffGrid):
                 self._spoiled(number, Reason.MALFORMED, now_ns, book=False)
 
@@ -354,16 +357,6 @@ class Hub:
         ticks, lots = changes[0]
         return ("trade", now_ns, number, ticks, lots, trade.side, trade.id, trade.event_ns)
 
-    def _hear(self, feed: Feed, now_ns: int) -> None:
-        feed.heard_ns = now_ns
-        if feed.silent:
-            feed.silent = False
-            for number in sorted(feed.listings):
-                target = self._listings[number]
-                before = target.state()
-                target.silent = False
-                self._after(number, before, now_ns)
-
     def _heard_elsewhere(self, number: int) -> bool:
         return any(
             feed.up and feed.heard_ns >= 0 and not feed.silent and number in feed.listings
@@ -371,7 +364,7 @@ class Hub:
         )
 
     def _spoiled(self, number: int, reason: Reason, now_ns: int, book: bool = True) -> None:
-        self._flags |= Flag.MALFORMED
+        self._flags |= MALFORMED
         self._listings[number].counts.malformed += 1
         if book:
             self._lose(number, reason, now_ns)
@@ -395,17 +388,17 @@ class Hub:
         target = self._listings[number]
         state = target.state()
         if state is not before:
-            self._tell(("state", now_ns, number, int(state), int(target.reason)), Flag.STATE)
+            self._tell(("state", now_ns, number, int(state), int(target.reason)), STATE)
         if state is not before or target.top != target.scanned_top:
             if target.top[:4] != target.scanned_top[:4]:
-                self._flags |= Flag.TOP
+                self._flags |= TOP
             target.scanned_top = target.top
             for what, opportunity in self._scan.changed(number, now_ns):
-                self._flags |= Flag.OPPORTUNITY
+                self._flags |= OPPORTUNITY
                 if what != "changed":
-                    self._tell((what, now_ns, plain_open(opportunity)), Flag.OPPORTUNITY)
+                    self._tell((what, now_ns, plain_open(opportunity)), OPPORTUNITY)
 
-    def _tell(self, event: Event, flag: Flag) -> None:
+    def _tell(self, event: Event, flag: int) -> None:
         if len(self._events) >= self.config.events_max:
             self._events.popleft()
             self.events_lost += 1

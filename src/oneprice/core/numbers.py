@@ -91,7 +91,8 @@ _TIME_DECIMALS = {"s": 9, "ms": 6, "us": 3, "ns": 0}
 
 def parse_time_ns(text: str, unit: str) -> int:
     """A time with optional fraction in `unit`, as whole nanoseconds (what is finer is cut off)."""
-    mantissa, decimals = parse_decimal(text)
+    plain = len(text) <= 19 and text.isascii() and text.isdigit()
+    mantissa, decimals = (int(text), 0) if plain else parse_decimal(text)
     shift = _TIME_DECIMALS[unit] - decimals
     value = mantissa * int(10**shift) if shift >= 0 else mantissa // int(10**-shift)
     if value >= 1 << 63:

@@ -172,7 +172,7 @@ class LiveWebSocket(WSListener):
         if frame.fin and self._listener is not None:
             message, self._fragments = self._fragments, bytearray()
             self.on_ws_frame = self._receive
-            self._listener.on_frame(memoryview(message), self._fragments_binary)
+            self._listener.on_frame(bytes(message), self._fragments_binary)
 
     def _on_pong(self, payload: bytes) -> None:
         self._last_pong_ns = self._clock.monotonic_ns()
@@ -218,15 +218,15 @@ class Verdicts(logging.LoggerAdapter[logging.Logger]):
         return msg, kwargs
 
 
-def _receiver(on_frame: Callable[[memoryview, bool], None], on_other: Callable[[WSFrame], None]) -> _OnFrame:
+def _receiver(on_frame: Callable[[bytes, bool], None], on_other: Callable[[WSFrame], None]) -> _OnFrame:
     """The hot path. `msg_type` makes an enum member at each reading (150 ns): it is read once."""
 
     def receive(_transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
         if kind is _TEXT and frame.fin:
-            on_frame(frame.get_payload_as_memoryview(), False)
+            on_frame(frame.get_payload_as_bytes(), False)
         elif kind is _BINARY and frame.fin:
-            on_frame(frame.get_payload_as_memoryview(), True)
+            on_frame(frame.get_payload_as_bytes(), True)
         else:
             on_other(frame)
 

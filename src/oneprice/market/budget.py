@@ -8,15 +8,17 @@ from collections import deque
 from oneprice.ports import Clock
 from oneprice.venues.kit import Budget
 
+SHARE = 0.8  # the rest is for whoever else connects from this address
+
 
 class ConnectBudget:
-    """At most `budget.weight_max` attempts in any window of `budget.seconds`; who comes first goes first."""
+    """At most SHARE of `budget.weight_max` attempts in any window of `budget.seconds`; first come, first served."""
 
     def __init__(self, budget: Budget, clock: Clock) -> None:
         assert budget.weight_max > 0, "a venue that allows no connection"
         self._clock = clock
         self._window_ns = int(budget.seconds * 1e9)
-        self._taken_ns: deque[int] = deque(maxlen=budget.weight_max)
+        self._taken_ns: deque[int] = deque(maxlen=max(1, int(SHARE * budget.weight_max)))
         self._turn = asyncio.Lock()
         self.waits = 0
 

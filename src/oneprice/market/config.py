@@ -17,10 +17,13 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     `taker_fee_bps`: by VENUE-MARKET, over what the venue tells; in basis points of the notional.
     `order_notional_max`: opportunities are sized to this many quote units at most, 0 for as deep as the books go.
     `price_gap_percent_max`: listings of one symbol whose prices differ by more are taken for different assets.
-    `silent_after_ms`: a connection without any frame takes its books out of LIVE. `renew_silent_after_ms`: it is
-    replaced by a new one. `stale_after_ms`: a listing without any change. `renew_stale_after_ms`: it is subscribed
-    anew. `refused_again_after_ms`: a subscription that was refused is tried again, each time after twice as long, up
-    to 32 times this. `half_open_after_ms`: no frame and no pong for so long means that the connection is dead.
+    `silent_after_ms`: a connection without any data takes its books out of LIVE. `renew_silent_after_ms`: a successor
+    is opened for it. `stale_after_ms`: a listing without any change. `renew_stale_after_ms`: it is subscribed anew.
+    Waits between tries of REST requests grow from `backoff_first_ms` to `backoff_max_ms`, of connections to
+    `reconnect_max_ms`, always within the venue's connect budget; a connection that held for longer than the last wait
+    (from `stable_after_min_ms` to `stable_after_max_ms`) starts them over. `refused_again_after_ms`: a refused
+    subscription is tried again, each time after twice as long, up to 32 times this. `half_open_after_ms`: no frame
+    and no pong for so long means that the connection is dead.
     """
 
     markets: tuple[str, ...]
@@ -46,7 +49,9 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     refused_again_after_ms: int = 2_000
     backoff_first_ms: int = 250
     backoff_max_ms: int = 30_000
-    stable_after_ms: int = 10_000
+    reconnect_max_ms: int = 5_000
+    stable_after_min_ms: int = 2_000
+    stable_after_max_ms: int = 10_000
 
     snapshots_at_once: int = 4
     snapshot_again_after_ms: int = 100

@@ -64,12 +64,12 @@ class Connection:
         self._to_send = asyncio.Event()
         self._pinged_ns = self._venue_pinged_ns = self._silent_since_ns = self.opened_ns
         self._renew_after_ms = context.config.renew_silent_after_ms
-        self._take: Callable[[int, memoryview, int], int] = context.hub.on_frame
+        self._take: Callable[[int, bytes, int], int] = context.hub.on_frame
         self._now_ns = clock.monotonic_ns
 
     # ------------------------------------------------------------------ what the transport calls
 
-    def on_frame(self, payload: memoryview, binary: bool) -> None:
+    def on_frame(self, payload: bytes, binary: bool) -> None:
         """A whole message. The hot path."""
         now_ns = self._now_ns()
         self.frames += 1
@@ -193,11 +193,11 @@ class Connection:
         if self._recorder is not None:
             self._recorder.on_open(self.number, market_name(self._market), self._path, self._clock.wall_ns())
 
-    def _look(self, flags: int, payload: memoryview, binary: bool, now_ns: int) -> None:
+    def _look(self, flags: int, payload: bytes, binary: bool, now_ns: int) -> None:
         """The frames that are not plain data of a standing subscription."""
         self.alive_ns = now_ns
         if flags & Flag.CONTROL:
-            self._on_control(bytes(payload), binary)
+            self._on_control(payload, binary)
             return
         self.heard_ns = now_ns
         if self.links.unheard and self._hub.message_of_frame >= 0:
@@ -221,6 +221,7 @@ class Connection:
                 self.replace(f"the venue will close it: {control.reason}")
             elif isinstance(control, Refusal):
                 self.refusal = control.reason
+                self.links.on_refusal(control.reason)
 
     # ------------------------------------------------------------------ inside: keeping it alive
 
@@ -301,6 +302,6 @@ class Connection:
                 socket.close(reason)
 
 
-def _nothing(stream: int, payload: memoryview, now_ns: int) -> int:
+def _nothing(stream: int, payload: bytes, now_ns: int) -> int:
     """What frames are good for once the connection is over: its number in the hub may be another's by now."""
     return 0

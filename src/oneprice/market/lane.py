@@ -139,11 +139,13 @@ class Lane:
             return connection
 
     async def _back_off(self) -> None:
-        """Full jitter: anywhere between nothing and the longest wait of this many failures."""
-        config = self._context.config
+        """Full jitter: anywhere between nothing and the longest wait after this many failures."""
         if self.failures:
-            longest_ms = min(config.backoff_first_ms * 2 ** min(self.failures - 1, 30), config.backoff_max_ms)
-            await self._context.clock.sleep(self._context.chance.uniform(0.0, longest_ms / 1e3))
+            await self._context.clock.sleep(self._context.chance.uniform(0.0, self._longest_wait_ms() / 1e3))
+
+    def _longest_wait_ms(self) -> int:
+        config = self._context.config
+        return int(min(config.backoff_first_ms * 2 ** min(max(self.failures - 1, 0), 30), config.reconnect_max_ms))
 
     async def _takes_over(self, successor: Connection, current: Connection) -> bool:
         """Wait until `successor` carries all that `current` does. Also when `current` is over meanwhile."""
@@ -205,10 +207,11 @@ class Lane:
         self._context.on_change()
 
     def _note_end(self, connection: Connection) -> None:
-        """A connection that carried data for a while starts the waits over."""
-        lived_ns = self._context.clock.monotonic_ns() - connection.opened_ns
-        stable = connection.links.heard_any and lived_ns > self._context.config.stable_after_ms * MS
-        self.failures = 1 if stable else self.failures + 1
+        """A connection that carried data for longer than the last wait could be starts the waits over."""
+        config = self._context.config
+        lived_ms = (self._context.clock.monotonic_ns() - connection.opened_ns) // MS
+        enough_ms = max(min(self._longest_wait_ms(), config.stable_after_max_ms), config.stable_after_min_ms)
+        self.failures = 1 if connection.links.heard_any and lived_ms > enough_ms else self.failures + 1
 
 
 def _same(connection: Connection) -> Connection:

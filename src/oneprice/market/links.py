@@ -125,8 +125,16 @@ class Links:
         if asked.answers_left <= 0:
             del self._asked[number]
             for link in links:
-                if not link.refused:
+                if everything is None and link.subscription.name not in ack.refused:
+                    link.refused = ""
                     link.acked = self.stood_any = True
+
+    def on_refusal(self, reason: str) -> None:
+        """An error that names no message: perhaps of the oldest one without an answer, which is asked again then."""
+        for asked in list(self._asked.values())[:1]:
+            for link in asked.links:
+                if not link.heard and not link.acked:
+                    link.refused = reason
 
     def due(self, now_ns: int, ack_within_ns: int, config: MarketConfig) -> list[Link]:
         """Those that have to be asked for again: not answered, refused a while ago, or answered without data.

@@ -23,7 +23,7 @@ class Recorder(Protocol):
     def on_open(self, connection: int, market: str, path: str, wall_ns: int) -> None:
         """A websocket of the connection kind `path` is open."""
 
-    def on_frame(self, connection: int, payload: memoryview, binary: bool, wall_ns: int) -> None:
+    def on_frame(self, connection: int, payload: bytes, binary: bool, wall_ns: int) -> None:
         """A frame, market data or not. The memory is the transport's: copy it."""
 
     def on_closed(self, connection: int, reason: str, wall_ns: int) -> None:

@@ -45,7 +45,7 @@ class Recovery:
         self._market = session.market
         description = self._market.snapshot()
         self._snapshot = None if description is None else context.hub.add_snapshot(encode(description))
-        self._wanted: set[Book] = set()
+        self._wanted: dict[Book, None] = {}  # in the order in which they came
         self._running: set[Book] = set()
         self._stale: dict[Book, tuple[int, int]] = {}
         self._recovered: dict[Book, tuple[int, int]] = {}
@@ -53,7 +53,7 @@ class Recovery:
     def note(self, book: Book, state: BookState, now_ns: int) -> None:
         """The book is in this state now."""
         if state in LOST and book.has_depth:
-            self._wanted.add(book)
+            self._wanted[book] = None
         elif state is BookState.STALE:
             self._stale.setdefault(book, (now_ns, 0))
 
@@ -61,9 +61,9 @@ class Recovery:
         """Start what can be started; called often."""
         for book in [book for book in self._wanted if book not in self._running]:
             if not self._lost(book):
-                self._wanted.discard(book)
+                self._wanted.pop(book, None)
             elif self._session.answered(book.number):
-                self._wanted.discard(book)
+                self._wanted.pop(book, None)
                 self._running.add(book)
                 self._context.supervisor.spawn(self._recover(book), f"resync of {book.name}")
         for book, (since_ns, times) in list(self._stale.items()):
@@ -107,8 +107,8 @@ class Recovery:
     async def _brake(self, book: Book) -> None:
         """A book that is lost again soon after each recovery is recovered ever more rarely."""
         config, clock = self._context.config, self._context.clock
-        relapses, recovered_ns = self._recovered.get(book, (0, -config.stable_after_ms * MS))
-        relapsed = clock.monotonic_ns() - recovered_ns < config.stable_after_ms * MS
+        relapses, recovered_ns = self._recovered.get(book, (0, -config.stable_after_max_ms * MS))
+        relapsed = clock.monotonic_ns() - recovered_ns < config.stable_after_max_ms * MS
         relapses = relapses + 1 if relapsed else 0
         self._recovered[book] = (relapses, recovered_ns)
         if relapses > RELAPSES_FREE:

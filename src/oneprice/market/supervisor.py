@@ -16,7 +16,7 @@ class Supervisor:
 
     def __init__(self) -> None:
         self._group = asyncio.TaskGroup()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in the order in which they began
         self._error: BaseException | None = None
         self._failed = asyncio.Event()
 
@@ -28,7 +28,7 @@ class Supervisor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
+        for task in list(self._tasks):
             task.cancel()
         try:
             await self._group.__aexit__(kind, error, trace)
@@ -38,8 +38,8 @@ class Supervisor:
     def spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         """Run `work` until it ends or the supervisor does."""
         task = self._group.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
         return task
 
     def fail(self, error: BaseException) -> None:

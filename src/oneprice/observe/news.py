@@ -46,10 +46,13 @@ class News:
         changes = []
         for row in view.markets:
             before = self._markets.get(row.name)
-            if before is None or before.state == row.state:
+            if before is None:
                 continue
-            why = f": {row.trouble}" if row.trouble and row.state != "open" else ""
-            changes.append((f"{row.name} {before.state} -> {row.state}{why}", row.state == "open"))
+            if row.state != before.state:
+                why = f": {row.trouble}" if row.trouble and row.state != "open" else ""
+                changes.append((f"{row.name} {before.state} -> {row.state}{why}", row.state == "open"))
+            elif row.trouble and row.trouble != before.trouble:
+                changes.append((f"{row.name}: {row.trouble}", False))
         return changes
 
     def _books_by_market(self, view: MarketView) -> list[tuple[str, bool]]:

@@ -16,10 +16,11 @@ from oneprice.core.states import BookState, Flag
 from oneprice.errors import RecordingError
 from oneprice.market.recording import Header, Rest, Tag
 from oneprice.market.triangles import Pair, triangles
+from oneprice.model import SymbolInfo
 from oneprice.research.cast import Fees, Part, cast
 from oneprice.research.dialect import Markets, frames_of
 from oneprice.research.findings import Findings
-from oneprice.research.sources import Source, market_of, merged
+from oneprice.research.sources import SOURCE_BITS, Source, market_of, merged
 from oneprice.research.spreads import Spreads
 from oneprice.research.survey import LEVELS_MAX, venue_symbol_in
 
@@ -29,6 +30,7 @@ POLLED_SILENT_NS = 3_600_000_000_000
 PROGRESS_EVERY = 4096
 
 # Plain integers: operators of IntFlag and IntEnum cost more than the hub does.
+_CONNECTION = (1 << SOURCE_BITS) - 1
 _FRAME, _BINARY = int(Tag.FRAME), int(Tag.BINARY)
 _QUOTE, _UNKNOWN, _STATE = int(Flag.QUOTE), int(Flag.UNKNOWN), int(Flag.STATE)
 _NEWS = int(Flag.STATE | Flag.OPPORTUNITY)
@@ -89,7 +91,8 @@ class Replay:
         self._price = [float(part.tick / part.info.multiplier) for part in self.parts]
         self._from_book = [part.from_book for part in self.parts]
         self._spare = -1
-        self._wires: dict[tuple[int, int], Wire] = {}
+        self._wires: dict[int, Wire] = {}
+        self._closing: list[tuple[int, int]] = []
         self._stored: dict[tuple[int, bytes], bytes] = {}
         self._tick_at_ns = 0
         self._add_cycles()
@@ -108,34 +111,34 @@ class Replay:
 
     def steps(self) -> Iterator[int]:
         """Play record by record; yields each one's time before it is taken in."""
-        for ns, number, connection, tag, payload in merged(self.sources):
-            self.first_ns = self.first_ns or ns
-            yield ns
-            self.take(ns, number, connection, tag, payload)
+        for row in merged(self.sources):
+            self.first_ns = self.first_ns or row[0]
+            yield row[0]
+            self.take(*row)
         self.findings.finish(self.now_ns)
 
-    def take(self, ns: int, number: int, connection: int, tag: int, payload: bytes) -> None:
-        """One record of source `number`."""
+    def take(self, ns: int, connection: int, tag: int, payload: bytes) -> None:
+        """One record; `connection` is numbered as in `merged`."""
+        if self._closing and tag != Tag.CLOSED:
+            self._close()
         if ns >= self._tick_at_ns:
             self._let_pass(ns)
         self.now_ns = ns
         self.records += 1
         if tag == _FRAME or tag == _BINARY:
-            wire = self._wires.get((number, connection))
+            wire = self._wires.get(connection)
             if wire is None:
-                raise RecordingError(f"a frame of connection {connection}, which was never opened")
+                raise RecordingError(f"a frame of connection {connection & _CONNECTION}, which was never opened")
             if wire.stored:
                 self._take_stored(wire, payload, ns)
             else:
                 self._take_frame(wire, payload, ns)
         elif tag == Tag.REST:
-            self._take_rest(number, msgspec.msgpack.decode(payload, type=Rest), ns)
+            self._take_rest(connection >> SOURCE_BITS, msgspec.msgpack.decode(payload, type=Rest), ns)
         elif tag == Tag.OPENED:
-            self._wires[number, connection] = self._open(self.sources[number].header, payload.decode())
+            self._wires[connection] = self._open(self.sources[connection >> SOURCE_BITS].header, payload.decode())
         elif tag == Tag.CLOSED:
-            wire = self._wires.pop((number, connection), None)
-            if wire is not None:
-                self._after(self.hub.stream_down(wire.stream, ns), ns)
+            self._closing.append((ns, connection))
         elif tag == Tag.LOST:
             self.notes.append(f"{payload.decode()} records were not kept: the recorder's disk was too slow")
 
@@ -197,6 +200,14 @@ class Replay:
                 if part.from_book and self.hub.state(part.number) in _UNSURE and self.spreads.has_price(part.number):
                     self.spreads.quote(part.number, ns, 0.0, 0.0)
 
+    def _close(self) -> None:
+        """Connections went down, and something came after: at the end of a recording all do, and that is no loss."""
+        for ns, connection in self._closing:
+            wire = self._wires.pop(connection, None)
+            if wire is not None:
+                self._after(self.hub.stream_down(wire.stream, ns), ns)
+        self._closing.clear()
+
     def _note_rises(self) -> None:
         for direction in self.spreads.rose:
             self.findings.on_rise(direction)
@@ -219,9 +230,7 @@ class Replay:
     def _open(self, header: Header, path: str) -> Wire:
         """A connection: its frames' description goes to the hub, its listings are bound as they are heard of."""
         description = frames_of(header, path, self._markets)
-        known = {
-            part.info.venue_symbol: part.number for part in self.parts if part.market == header.name
-        }
+        known = {info.venue_symbol: number for info, number in self._own(header)}
         stream = self.hub.add_stream(encode(description))
         return Wire(stream, description, known, stored=header.dialect == "quotes")
 
@@ -247,11 +256,16 @@ class Replay:
         description = market.snapshot()
         if description is not None:
             number = self.hub.add_snapshot(encode(description))
-            for part in self.parts:
-                if part.market == header.name:
-                    asked = market.snapshot_request(part.info)
-                    found[asked.path, asked.query] = (part.number, number)
+            for info, listing in self._own(header):
+                asked = market.snapshot_request(info)
+                found[asked.path, asked.query] = (listing, number)
         return found
+
+    def _own(self, header: Header) -> list[tuple[SymbolInfo, int]]:
+        """The listings of a recording that take part, with their numbers."""
+        numbers = {part.name: part.number for part in self.parts}
+        infos = [listing.info for listing in header.listings]
+        return [(info, numbers[name]) for info in infos if (name := str(info.name)) in numbers]
 
     def _directions(self) -> Spreads:
         spreads = Spreads()

@@ -278,7 +278,7 @@ def _leg(replay: Replay, leg: Leg) -> str:
     part, findings = replay.parts[leg.listing], replay.findings
     verb, bound = ("buy", "at most") if leg.side > 0 else ("sell", "at least")
     quantity = _short(findings.quantity(leg))
-    return f"{verb} {quantity} {part.info.symbol.base} on {part.name} at {bound} {findings.limit(leg):f}"
+    return f"{verb} {quantity} {part.info.symbol.base} on {part.name}, {bound} {findings.limit(leg):f}"
 
 
 def _near(replay: Replay, direction: Direction) -> NearMiss:

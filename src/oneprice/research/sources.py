@@ -36,6 +36,9 @@ READABLE = "a recording of ours, lines of '<receive ns> <frame>', a table of quo
 Row = tuple[int, int, int, bytes]
 """A record as a plain tuple: wall ns, connection, tag, payload."""
 
+SOURCE_BITS = 32
+"""In merged rows the connection's number is preceded by the source's: `source << 32 | connection`."""
+
 
 class Source(Protocol):
     """One recording of one market. `notes` are complete when `records` has ended."""
@@ -60,8 +63,8 @@ class Source(Protocol):
     def bytes_total(self) -> int:
         """Size on disk."""
 
-    def records(self) -> Iterator[Row]:
-        """In the order of time."""
+    def records(self, source: int = 0) -> Iterator[Row]:
+        """In the order of time; connections as those of source number `source`."""
 
 
 def market_of(venue: str, kind: MarketKind) -> PublicMarket:
@@ -71,6 +74,25 @@ def market_of(venue: str, kind: MarketKind) -> PublicMarket:
         has = ", ".join(market.value for market in found.markets)
         raise ConfigError(f"{venue} has no market {kind.value!r}; it has: {has}")
     return found.markets[kind](None)
+
+
+class Own:
+    """A recording in our own format."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.file = path, RecordingFile(path)
+        self.header, self.notes, self.bytes_total = self.file.header, self.file.notes, self.file.bytes_total
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of `bytes_total` was read."""
+        return self.file.bytes_read
+
+    def records(self, source: int = 0) -> Iterator[Row]:
+        """All records."""
+        offset = source << SOURCE_BITS
+        for ns, connection, tag, payload in self.file.records():
+            yield ns, offset | connection, tag, payload
 
 
 class Lines:
@@ -98,20 +120,20 @@ class Lines:
         """Size on disk."""
         return self.file.bytes_total
 
-    def records(self) -> Iterator[Row]:
+    def records(self, source: int = 0) -> Iterator[Row]:
         """Every line as a frame of connection 1, REST books as what they are."""
-        books, frame_tag = self._books, int(Tag.FRAME)
+        books, tag, connection = self._books, int(Tag.FRAME), source << SOURCE_BITS | 1
         opened = False
         for number, ns, frame in self.file.frames():
             if not opened:
                 opened = True
-                yield ns, 1, int(Tag.OPENED), self.wire.encode()
+                yield ns, connection, int(Tag.OPENED), self.wire.encode()
             if number not in books:
-                yield ns, 1, frame_tag, frame
+                yield ns, connection, tag, frame
             elif self._book_request is not None:
                 asked = self._book_request
                 rest = Rest(asked.method, asked.path, asked.query, 200, frame)
-                yield ns, 0, int(Tag.REST), msgspec.msgpack.encode(rest)
+                yield ns, connection - 1, int(Tag.REST), msgspec.msgpack.encode(rest)
         self.notes += self.file.notes
 
     # ------------------------------------------------------------------ inside
@@ -168,20 +190,15 @@ def open_place(place: Place, wanted: Sequence[str], markets: Markets = market_of
     return found
 
 
-def merged(sources: Sequence[Source]) -> Iterator[tuple[int, int, int, int, bytes]]:
-    """`(ns, number of the source, connection, tag, payload)` of all sources, in the order of time."""
-    return heapq.merge(*(_numbered(number, source) for number, source in enumerate(sources)))
-
-
-def _numbered(number: int, source: Source) -> Iterator[tuple[int, int, int, int, bytes]]:
-    for ns, connection, tag, payload in source.records():
-        yield ns, number, connection, tag, payload
+def merged(sources: Sequence[Source]) -> Iterator[Row]:
+    """The records of all sources, in the order of time; connections are numbered as SOURCE_BITS says."""
+    return heapq.merge(*(source.records(number) for number, source in enumerate(sources)))
 
 
 def _open_file(place: Place, path: Path, wanted: Sequence[str], markets: Markets) -> Sequence[Source]:
     kind = _kind(path)
     if kind == "ours":
-        file = RecordingFile(path)
+        file = Own(path)
         if place.venue and file.header.name != place.name:
             raise OtherMarket(f"{path} is a recording of {file.header.name}, not of {place.name}")
         return [file]

@@ -60,13 +60,13 @@ class StoredQuotes:
             origin=self.path.name,
         )
 
-    def records(self) -> Iterator[tuple[int, int, int, bytes]]:
-        """Every row as a frame."""
+    def records(self, source: int = 0) -> Iterator[tuple[int, int, int, bytes]]:
+        """Every row as a frame of connection 1."""
+        connection, tag = source << 32 | 1, int(Tag.FRAME)
         if self._rows:
-            yield self._rows[0][0], 1, int(Tag.OPENED), b""
-        tag = int(Tag.FRAME)
+            yield self._rows[0][0], connection, int(Tag.OPENED), b""
         for ns, frame in self._rows:
-            yield ns, 1, tag, frame
+            yield ns, connection, tag, frame
 
     def _listing(self, symbol: Symbol) -> RecordedListing:
         price_decimals, quantity_decimals = self._decimals[symbol]

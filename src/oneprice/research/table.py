@@ -31,6 +31,11 @@ def tables(report: ScanReport) -> Iterator[RenderableType]:
     yield from _lines("notes:", report.notes)
 
 
+def plain_table(title: str) -> Table:
+    """A table with a title at the left and no frame."""
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+
+
 def _verdict(report: ScanReport) -> str:
     count = report.summary.opportunities
     if count:
@@ -42,7 +47,7 @@ def _verdict(report: ScanReport) -> str:
 
 
 def _books(books: list[BookReport]) -> Table:
-    table = _table("books at the end")
+    table = plain_table("books at the end")
     table.add_column("listing", no_wrap=True)
     table.add_column("state")
     for heading in ("frames", "applied", "dropped", "gaps", "best bid", "best ask", "levels"):
@@ -66,7 +71,7 @@ def _books(books: list[BookReport]) -> Table:
 
 
 def _pairs(pairs: list[PairReport], quotes: str) -> Table:
-    table = _table(f"spreads in bps of the {quotes}, by time; above the fees counts as an episode")
+    table = plain_table(f"spreads in bps of the {quotes}, by time; above the fees counts as an episode")
     table.add_column("buy", no_wrap=True)
     table.add_column("sell", no_wrap=True)
     for heading in ("both s", "p5", "p50", "p95", "max", "fees", "episodes", "total ms", "longest"):
@@ -89,10 +94,6 @@ def _pairs(pairs: list[PairReport], quotes: str) -> Table:
         )
     _and_more(table, len(pairs))
     return table
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
 
 
 def _and_more(table: Table, count: int) -> None:

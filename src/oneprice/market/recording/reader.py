@@ -22,7 +22,6 @@ from oneprice.market.recording.records import (
     Block,
     End,
     Header,
-    Record,
     Tag,
 )
 
@@ -47,15 +46,13 @@ class RecordingFile:
         except OSError as error:
             raise RecordingError(f"{path} cannot be read: {error.strerror or error}") from error
 
-    def records(self) -> Iterator[Record]:
-        """All records in the order of writing. Times never run backwards: a step back is held."""
+    def records(self) -> Iterator[tuple[int, int, int, bytes]]:
+        """`(wall ns, connection, tag, payload)` in the order of writing. A step back in time is held."""
         latest = 0
         for ns, connection, tag, payload in self._records():
-            if ns >= latest:
+            if ns > latest:
                 latest = ns
-                yield Record(ns, connection, tag, payload)
-            else:
-                yield Record(latest, connection, tag, payload)
+            yield latest, connection, tag, payload
 
     # ------------------------------------------------------------------ inside
 

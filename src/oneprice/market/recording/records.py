@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from decimal import Decimal
 from enum import IntEnum
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -46,15 +46,6 @@ class Tag(IntEnum):
     OPENED = 4  # a connection is open; the payload is the venue's kind of connection
     CLOSED = 5  # a connection is gone; the payload is the reason
     LOST = 6  # records that could not be kept; the payload is their number
-
-
-class Record(NamedTuple):
-    """One record. `ns`: wall time of receipt, nanoseconds since 1970. `connection`: 0 where there is none."""
-
-    ns: int
-    connection: int
-    tag: int
-    payload: bytes
 
 
 class Rest(msgspec.Struct, frozen=True):

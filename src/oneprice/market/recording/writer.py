@@ -85,6 +85,15 @@ class RecordingWriter:
         self._open.pop(connection, None)
         self._add(ns, connection, Tag.CLOSED, reason.encode())
 
+    def copy(self, ns: int, connection: int, tag: int, payload: bytes) -> None:
+        """A record that was read somewhere else."""
+        if tag == Tag.OPENED:
+            self.opened(ns, connection, payload.decode())
+        elif tag == Tag.CLOSED:
+            self.closed(ns, connection, payload.decode())
+        else:
+            self._add(ns, connection, Tag(tag), payload)
+
     def lost(self, ns: int, count: int) -> None:
         """Records were dropped before they reached the writer."""
         self._add(ns, 0, Tag.LOST, str(count).encode())

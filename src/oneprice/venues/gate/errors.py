@@ -70,7 +70,7 @@ def error_of(table: ErrorTable, response: Response) -> ExchangeAPIError | None:
         return None
     try:
         told = msgspec.json.decode(response.body, type=ErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         told = ErrorBody(label="")
     error = table.error(response, told.label, told.message or told.detail)
     if isinstance(error, RateLimitError) and error.retry_after_ms is None:

@@ -29,7 +29,6 @@ from oneprice.venues.gate.product import BASE_INTERVALS, Product, TickerRow, ass
 from oneprice.venues.kit import (
     BodyError,
     Call,
-    Channel,
     Number,
     Reader,
     Request,
@@ -192,7 +191,9 @@ def read_trades(reader: Reader, request: Request, symbol: Symbol) -> Call[list[T
         side = Side.BUY if row.size > 0 else Side.SELL
         return Trade(symbol, positive(row.price, "a price"), abs(row.size), side, ns_of(seconds, "s"), str(row.id))
 
-    return reader.call(request, list[TradeRow], lambda rows: [convert(row) for row in reversed(rows)])
+    return reader.call(
+        request, list[TradeRow], lambda rows: sorted(map(convert, reversed(rows)), key=lambda trade: trade.time_ns)
+    )
 
 
 def read_klines(reader: Reader, request: Request, symbol: Symbol, interval: KlineInterval) -> Call[list[Kline]]:
@@ -215,7 +216,9 @@ def read_funding(reader: Reader, request: Request, symbol: Symbol) -> Call[Fundi
         if row.funding_rate is None:
             raise BodyError(f"{row.name} has no funding_rate")
         next_ns = ns_of(row.funding_next_apply or Decimal(0), "s")
-        return FundingRate(symbol, row.funding_rate, next_ns, row.funding_interval, row.mark_price, row.index_price)
+        return FundingRate(
+            symbol, row.funding_rate, next_ns, row.funding_interval or None, row.mark_price, row.index_price
+        )
 
     return reader.call(request, ContractRow, convert)
 
@@ -233,9 +236,7 @@ FUTURES = Product(
     sizes_in_coins=False,
     intervals={**BASE_INTERVALS, KlineInterval.WEEK_1: "1w"},
     klines_max=2_000,
-    channels=frozenset(Channel),
     stream=streams.FUTURES_STREAM,
-    snapshot=streams.FUTURES_SNAPSHOT,
     capabilities=CAPABILITIES,
     listings=read_listings,
     order_book=read_book,

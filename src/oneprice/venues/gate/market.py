@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
+import msgspec
+
 from oneprice.core.describe import Snapshot, Stream
 from oneprice.errors import ExchangeAPIError, NotSupported
 from oneprice.model import FundingRate, Kline, KlineInterval, MarketKind, OrderBook, SymbolInfo, Ticker, Trade
 from oneprice.venues.gate import errors, streams
-from oneprice.venues.gate.product import Clock, Product, clock_ns, read_ticker, read_tickers
+from oneprice.venues.gate.product import Product, read_ticker, read_tickers
 from oneprice.venues.kit import (
     Budget,
     Call,
     Channel,
     Control,
     Hosts,
+    Millis,
     Reader,
     Request,
     Response,
@@ -25,7 +28,16 @@ from oneprice.venues.kit import (
 )
 
 REST_URL = "https://api.gateio.ws"
+BOOK_LEVELS_MAX = 100
+TRADES_MAX = 1_000
+MS = 1_000_000
 SECOND_NS = 1_000_000_000
+
+
+class ServerTime(msgspec.Struct):
+    """`/spot/time`."""
+
+    server_time: Millis
 
 
 class GateMarket:
@@ -51,7 +63,7 @@ class GateMarket:
 
     def server_time(self) -> Call[int]:
         """One clock for both products."""
-        return self._reader.call(Request(path="/api/v4/spot/time"), Clock, clock_ns)
+        return self._reader.call(Request(path="/api/v4/spot/time"), ServerTime, lambda told: told.server_time * MS)
 
     def listings(self) -> Call[list[SymbolInfo]]:
         """All of them, also those that cannot be traded now."""
@@ -63,7 +75,7 @@ class GateMarket:
 
     def trades(self, listing: SymbolInfo, count: int) -> Call[list[Trade]]:
         """At most 1,000."""
-        limit = str(min(count, self._product.trades_max))
+        limit = str(min(count, TRADES_MAX))
         request = self._request("/trades", self._of(listing), ("limit", limit))
         return self._product.trades(self._reader, request, listing.symbol)
 
@@ -87,7 +99,7 @@ class GateMarket:
         span = [("limit", str(wanted))]
         if start_ns is not None:
             start_s = -(-start_ns // SECOND_NS)
-            span = [("from", str(start_s)), ("to", str(start_s + (wanted - 1) * int(interval)))]
+            span = [("from", str(start_s)), ("to", str(start_s + wanted * int(interval) - 1))]
         request = self._request("/candlesticks", self._of(listing), ("interval", word), *span)
         return self._product.klines(self._reader, request, listing.symbol, interval)
 
@@ -121,13 +133,11 @@ class GateMarket:
         return None
 
     def snapshot_request(self, listing: SymbolInfo) -> Request:
-        """For `Product.snapshot`, which only followers of `order_book_update` need."""
-        return self._book_request(listing, self._product.book_levels_max)
+        """For the snapshots in `streams`, which only followers of `order_book_update` need."""
+        return self._book_request(listing, BOOK_LEVELS_MAX)
 
     def subscription(self, listing: SymbolInfo, channel: Channel) -> Subscription:
-        """A channel of the product's `channels`."""
-        if channel not in self._product.channels:
-            raise NotSupported(f"{self._errors.venue} has no {channel.value} stream here")
+        """All channels."""
         return streams.subscription(self._product.word, listing, channel)
 
     def subscribe(self, names: Sequence[str], number: int, wall_ns: int) -> list[bytes]:
@@ -155,5 +165,5 @@ class GateMarket:
         return self._product.symbol_key, listing.venue_symbol
 
     def _book_request(self, listing: SymbolInfo, levels: int) -> Request:
-        limit = str(min(levels, self._product.book_levels_max))
+        limit = str(min(levels, BOOK_LEVELS_MAX))
         return self._request("/order_book", self._of(listing), ("limit", limit), ("with_id", "true"))

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from oneprice.core.describe import Snapshot, Stream
+from oneprice.core.describe import Stream
 from oneprice.model import (
     AssetName,
     FundingRate,
@@ -20,7 +20,7 @@ from oneprice.model import (
     Ticker,
     Trade,
 )
-from oneprice.venues.kit import BodyError, Call, Channel, Number, Reader, Request, Support, blank, multiple, ns_of, one
+from oneprice.venues.kit import BodyError, Call, Reader, Request, Support, blank, multiple, one
 
 BASE_INTERVALS: Mapping[KlineInterval, str] = {
     KlineInterval.MINUTE_1: "1m",
@@ -75,15 +75,17 @@ def read_tickers(
 
 
 def _ticker(row: TickerRow, symbol: Symbol) -> Ticker:
+    """A price of 0 stands for none."""
+    bid, ask = (blank(text, "a price") or None for text in (row.highest_bid, row.lowest_ask))
     return Ticker(
         symbol=symbol,
-        last=blank(row.last, "last"),
-        bid=blank(row.highest_bid, "highest_bid"),
-        bid_quantity=blank(row.highest_size, "highest_size"),
-        ask=blank(row.lowest_ask, "lowest_ask"),
-        ask_quantity=blank(row.lowest_size, "lowest_size"),
-        high=blank(row.high_24h, "high_24h"),
-        low=blank(row.low_24h, "low_24h"),
+        last=blank(row.last, "last") or None,
+        bid=bid,
+        bid_quantity=blank(row.highest_size, "highest_size") if bid else None,
+        ask=ask,
+        ask_quantity=blank(row.lowest_size, "lowest_size") if ask else None,
+        high=blank(row.high_24h, "high_24h") or None,
+        low=blank(row.low_24h, "low_24h") or None,
         volume=blank(row.volume, "the volume"),
         quote_volume=blank(row.quote_volume, "the quote volume"),
     )
@@ -92,7 +94,7 @@ def _ticker(row: TickerRow, symbol: Symbol) -> Ticker:
 class Product(msgspec.Struct, frozen=True, kw_only=True):
     """One market. `word` begins its channels' names. `symbol_key` names a listing in queries.
 
-    `snapshot` reads the books of whoever follows `order_book_update`. Limits are rows of one answer.
+    `klines_max`: rows of one answer.
     """
 
     kind: MarketKind
@@ -106,12 +108,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     taker_fee_bps: float
     sizes_in_coins: bool
     intervals: Mapping[KlineInterval, str]
-    book_levels_max: int = 100
-    trades_max: int = 1_000
     klines_max: int
-    channels: frozenset[Channel]
     stream: Stream
-    snapshot: Snapshot
     capabilities: Sequence[Support]
     listings: Callable[[Reader, Request], Call[list[SymbolInfo]]]
     order_book: Callable[[Reader, Request, Symbol], Call[OrderBook]]
@@ -125,14 +123,3 @@ def asset(name: str, names: Container[str]) -> tuple[AssetName, Decimal]:
     """`multiple`, unless what it finds is among this market's `names` too: no two listings get one name."""
     found, coins = multiple(name)
     return (AssetName(name), Decimal(1)) if coins != 1 and found in names else (found, coins)
-
-
-class Clock(msgspec.Struct):
-    """`/spot/time`, in milliseconds."""
-
-    server_time: Number
-
-
-def clock_ns(told: Clock) -> int:
-    """Raises BodyError."""
-    return ns_of(told.server_time, "ms")

@@ -23,9 +23,7 @@ from oneprice.venues.gate import streams
 from oneprice.venues.gate.errors import VENUE_NAME
 from oneprice.venues.gate.product import BASE_INTERVALS, Product, TickerRow, asset
 from oneprice.venues.kit import (
-    BodyError,
     Call,
-    Channel,
     Millis,
     Number,
     Reader,
@@ -60,10 +58,10 @@ class PairRow(msgspec.Struct):
     id: str
     base: str
     quote: str
-    fee: Number
     precision: int
     amount_precision: int
     trade_status: str
+    fee: Number | None = None
     min_base_amount: Number | None = None
     min_quote_amount: Number | None = None
     max_base_amount: Number | None = None
@@ -111,24 +109,28 @@ class CandleRow(msgspec.Struct, array_like=True):
 
 
 def read_listings(reader: Reader, request: Request) -> Call[list[SymbolInfo]]:
-    """All pairs."""
+    """Pairs whose decimals can be held."""
 
     def convert(rows: list[PairRow]) -> list[SymbolInfo]:
         names = {row.base for row in rows}
-        return [_listing(row, *asset(row.base, names)) for row in rows]
+        return [
+            _listing(row, *asset(row.base, names))
+            for row in rows
+            if 0 <= min(row.precision, row.amount_precision) <= max(row.precision, row.amount_precision) <= DECIMALS_MAX
+        ]
 
     return reader.call(request, list[PairRow], convert)
 
 
 def _listing(row: PairRow, base: AssetName, multiplier: Decimal) -> SymbolInfo:
-    fee, normal = row.fee / 100, row.type == "normal"
+    fee, normal = None if row.fee is None else row.fee / 100, row.type == "normal"
     return SymbolInfo(
         venue=ExchangeName(VENUE_NAME),
         market=MarketKind.SPOT,
         symbol=Symbol(base, AssetName(row.quote)),
         venue_symbol=row.id,
-        tick_size=_step(row.precision, row.id),
-        lot_size=_step(row.amount_precision, row.id),
+        tick_size=Decimal(1).scaleb(-row.precision),
+        lot_size=Decimal(1).scaleb(-row.amount_precision),
         min_quantity=row.min_base_amount or Decimal(0),
         max_quantity=row.max_base_amount or None,
         min_notional=row.min_quote_amount or Decimal(0),
@@ -138,12 +140,6 @@ def _listing(row: PairRow, base: AssetName, multiplier: Decimal) -> SymbolInfo:
         tradable=normal and row.trade_status == "tradable",
         status=row.trade_status if normal else f"{row.trade_status} {row.type}",
     )
-
-
-def _step(decimals: int, pair: str) -> Decimal:
-    if not 0 <= decimals <= DECIMALS_MAX:
-        raise BodyError(f"a precision of {pair} is {decimals}")
-    return Decimal(1).scaleb(-decimals)
 
 
 def read_book(reader: Reader, request: Request, symbol: Symbol) -> Call[OrderBook]:
@@ -169,7 +165,9 @@ def read_trades(reader: Reader, request: Request, symbol: Symbol) -> Call[list[T
             row.id,
         )
 
-    return reader.call(request, list[TradeRow], lambda rows: [convert(row) for row in reversed(rows)])
+    return reader.call(
+        request, list[TradeRow], lambda rows: sorted(map(convert, reversed(rows)), key=lambda trade: trade.time_ns)
+    )
 
 
 def read_klines(reader: Reader, request: Request, symbol: Symbol, interval: KlineInterval) -> Call[list[Kline]]:
@@ -208,9 +206,7 @@ SPOT = Product(
     sizes_in_coins=True,
     intervals={**BASE_INTERVALS, KlineInterval.WEEK_1: "7d"},
     klines_max=1_000,
-    channels=frozenset(Channel),
     stream=streams.SPOT_STREAM,
-    snapshot=streams.SPOT_SNAPSHOT,
     capabilities=CAPABILITIES,
     listings=read_listings,
     order_book=read_book,

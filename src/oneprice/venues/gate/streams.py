@@ -67,7 +67,8 @@ def _depth(name: str, product: str, level: LevelShape, levels_max: int) -> Depth
 def _book_ticker(product: str) -> Quote:
     """`u` counts with the book (seen side by side: depth up to ..901, ticker ..904): old ones are dropped.
 
-    Spot's is a sample every 10 ms, so that a quote is true of its own number only.
+    Spot's is a sample every 10 ms, so that a quote is true of its own number only. A perpetual's size may be "0"
+    beside a price: what is there is less than one contract.
     """
     return Quote(
         name="book_ticker",

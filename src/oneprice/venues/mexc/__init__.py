@@ -3,13 +3,17 @@
 from oneprice.model import MarketKind
 from oneprice.venues.kit import Venue
 from oneprice.venues.mexc.errors import VENUE_NAME
-from oneprice.venues.mexc.futures import MexcFutures
-from oneprice.venues.mexc.spot import MexcSpot
+from oneprice.venues.mexc.futures import FUTURES
+from oneprice.venues.mexc.market import MexcMarket
+from oneprice.venues.mexc.spot import SPOT
 
 VENUE = Venue(
     name=VENUE_NAME,
     title="MEXC",
-    markets={MarketKind.SPOT: MexcSpot, MarketKind.USDM: MexcFutures},
+    markets={
+        MarketKind.SPOT: lambda hosts: MexcMarket(SPOT, hosts),
+        MarketKind.USDM: lambda hosts: MexcMarket(FUTURES, hosts),
+    },
     documentation="https://www.mexc.com/api-docs/",
 )
 

@@ -9,46 +9,39 @@ acknowledgement is the oldest message's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import msgspec
 
 from oneprice.core.describe import Condition, Depth, LevelShape, Quote, Snapshot, Stream, Time, Trades
-from oneprice.errors import InvalidResponseError, NotSupported, Outcome
-from oneprice.model import SymbolInfo
-from oneprice.venues.kit import Ack, Binding, Budget, Channel, Control, Pong, Refusal, StreamLimits, Subscription
+from oneprice.errors import InvalidResponseError, Outcome
+from oneprice.venues.kit import Ack, Budget, Channel, Control, Pong, Refusal, StreamLimits
 from oneprice.venues.mexc.errors import FUTURES_TABLE, SPOT_TABLE
 
 F = TypeVar("F")
 
-PATH = "public"
 REFUSED = "Not Subscribed"
 
-SPOT_LIMITS = StreamLimits(
-    subscriptions_per_connection=30,
-    names_per_message=1,
-    messages_per_s=20.0,  # documented are 100, of unclear scope
-    connects=Budget(20, 10.0),  # ours: no limit is documented
-    lifetime_s=86_400.0,
-    ping_every_s=15.0,
-)
-FUTURES_LIMITS = StreamLimits(
-    subscriptions_per_connection=100,  # ours: no limit is documented
-    names_per_message=1,
-    messages_per_s=20.0,
-    connects=Budget(20, 10.0),
-    ping_every_s=15.0,
-)
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True):
+    """One market's websocket. `channels`: the described message, and what stands before the symbol in a name.
+
+    `request(True to subscribe or False to unsubscribe, name, number)`. `control` raises InvalidResponseError.
+    """
+
+    stream: Stream
+    snapshot: Snapshot
+    limits: StreamLimits
+    channels: Mapping[Channel, tuple[str, str]]
+    request: Callable[[bool, str, int], bytes]
+    control: Callable[[bytes], list[Control]]
+    ping: bytes
+
 
 # ---------------------------------------------------------------------- spot
 
 SPEED = "10ms"  # the same sequence of versions as 100ms, sooner
-SPOT_CHANNELS: Mapping[Channel, tuple[str, str]] = {
-    Channel.DEPTH: ("depth", f"spot@public.aggre.depth.v3.api.pb@{SPEED}@"),
-    Channel.QUOTE: ("book_ticker", f"spot@public.aggre.bookTicker.v3.api.pb@{SPEED}@"),
-    Channel.TRADES: ("deals", f"spot@public.aggre.deals.v3.api.pb@{SPEED}@"),
-}
 _SENT = Time("6")
 _LEVEL = LevelShape("object", price_key="1", quantity_key="2")
 
@@ -104,19 +97,11 @@ SPOT_STREAM = Stream(
         ),
     ),
 )
-SPOT_SNAPSHOT = Snapshot(last=("lastUpdateId",), bids="bids", asks="asks", time=Time("timestamp"))
 
 
-def spot_subscription(listing: SymbolInfo, channel: Channel) -> Subscription:
-    """All channels."""
-    message, name = SPOT_CHANNELS[channel]
-    symbol = listing.venue_symbol
-    return Subscription(listing, channel, name + symbol, PATH, (Binding(message, symbol),))
-
-
-def spot_request(method: str, names: Sequence[str], number: int) -> list[bytes]:
-    """One message for each name."""
-    return [msgspec.json.encode({"method": method, "params": [name], "id": number}) for name in names]
+def _spot_request(subscribe: bool, name: str, number: int) -> bytes:
+    method = "SUBSCRIPTION" if subscribe else "UNSUBSCRIPTION"
+    return msgspec.json.encode({"method": method, "params": [name], "id": number})
 
 
 class _SpotAnswer(msgspec.Struct):
@@ -125,10 +110,8 @@ class _SpotAnswer(msgspec.Struct):
     id: int = 0
 
 
-def spot_control(payload: bytes, binary: bool) -> list[Control]:
-    """Acknowledgements and pongs. Refusals have code 0 too: only the text tells them. Raises InvalidResponseError."""
-    if binary:
-        return []
+def _spot_control(payload: bytes) -> list[Control]:
+    """Acknowledgements and pongs. Refusals have code 0 too: only the text tells them."""
     answer = _answer(SPOT_TABLE.venue, payload, _SpotAnswer)
     if answer.code != 0 or answer.msg.startswith(REFUSED):
         return [Ack(answer.id, {"": f"{answer.msg.strip()} (code {answer.code})"})]
@@ -139,9 +122,30 @@ def spot_control(payload: bytes, binary: bool) -> list[Control]:
     return [Refusal(answer.msg)]
 
 
+SPOT_WIRE = Wire(
+    stream=SPOT_STREAM,
+    snapshot=Snapshot(last=("lastUpdateId",), bids="bids", asks="asks", time=Time("timestamp")),
+    limits=StreamLimits(
+        subscriptions_per_connection=30,
+        names_per_message=1,
+        messages_per_s=20.0,  # documented are 100, of unclear scope
+        connects=Budget(20, 10.0),  # ours: no limit is documented
+        lifetime_s=86_400.0,
+        ping_every_s=15.0,
+    ),
+    channels={
+        Channel.DEPTH: ("depth", f"spot@public.aggre.depth.v3.api.pb@{SPEED}@"),
+        Channel.QUOTE: ("book_ticker", f"spot@public.aggre.bookTicker.v3.api.pb@{SPEED}@"),
+        Channel.TRADES: ("deals", f"spot@public.aggre.deals.v3.api.pb@{SPEED}@"),
+    },
+    request=_spot_request,
+    control=_spot_control,
+    ping=b'{"method":"PING"}',
+)
+
+
 # ---------------------------------------------------------------------- perpetuals
 
-FUTURES_CHANNELS: Mapping[Channel, str] = {Channel.DEPTH: "depth", Channel.TRADES: "deal"}
 _ROW = LevelShape(price="any", quantity="any")
 
 FUTURES_STREAM = Stream(
@@ -175,28 +179,12 @@ FUTURES_STREAM = Stream(
         ),
     )
 )
-FUTURES_SNAPSHOT = Snapshot(
-    last=("data.version",), bids="data.bids", asks="data.asks", level=_ROW, time=Time("data.timestamp")
-)
 
 
-def futures_subscription(listing: SymbolInfo, channel: Channel) -> Subscription:
-    """Raises NotSupported for quotes: the ticker tells prices without quantities, once a second."""
-    word = FUTURES_CHANNELS.get(channel)
-    if word is None:
-        raise NotSupported(f"mexc-usdm has no {channel.value} stream with quantities: the depth stream serves")
-    symbol = listing.venue_symbol
-    return Subscription(listing, channel, f"{word}:{symbol}", PATH, (Binding(word, symbol),))
-
-
-def futures_request(verb: str, names: Sequence[str]) -> list[bytes]:
-    """One message for each name, `CHANNEL:SYMBOL`."""
-    messages = []
-    for name in names:
-        word, _, symbol = name.partition(":")
-        param = {"symbol": symbol, "compress": False} if word == "depth" else {"symbol": symbol}
-        messages.append(msgspec.json.encode({"method": f"{verb}.{word}", "param": param, "gzip": False}))
-    return messages
+def _futures_request(subscribe: bool, name: str, number: int) -> bytes:
+    word, _, symbol = name.partition(":")
+    param = {"symbol": symbol, "compress": False} if word == "depth" else {"symbol": symbol}
+    return msgspec.json.encode({"method": f"{'sub' if subscribe else 'unsub'}.{word}", "param": param, "gzip": False})
 
 
 class _FuturesAnswer(msgspec.Struct):
@@ -204,8 +192,7 @@ class _FuturesAnswer(msgspec.Struct):
     data: str | int | None = None
 
 
-def futures_control(payload: bytes) -> list[Control]:
-    """Acknowledgements and pongs. Raises InvalidResponseError."""
+def _futures_control(payload: bytes) -> list[Control]:
     answer = _answer(FUTURES_TABLE.venue, payload, _FuturesAnswer)
     if answer.channel == "pong":
         return [Pong()]
@@ -215,6 +202,24 @@ def futures_control(payload: bytes) -> list[Control]:
         return [Ack(0, {"": str(answer.data)})]
     raise _unknown(FUTURES_TABLE.venue, f"channel {answer.channel!r}", payload)
 
+
+FUTURES_WIRE = Wire(
+    stream=FUTURES_STREAM,
+    snapshot=Snapshot(
+        last=("data.version",), bids="data.bids", asks="data.asks", level=_ROW, time=Time("data.timestamp")
+    ),
+    limits=StreamLimits(
+        subscriptions_per_connection=100,  # ours: no limit is documented
+        names_per_message=1,
+        messages_per_s=20.0,
+        connects=Budget(20, 10.0),
+        ping_every_s=15.0,
+    ),
+    channels={Channel.DEPTH: ("depth", "depth:"), Channel.TRADES: ("deal", "deal:")},
+    request=_futures_request,
+    control=_futures_control,
+    ping=b'{"method":"ping"}',
+)
 
 # ---------------------------------------------------------------------- both
 
