@@ -141,10 +141,11 @@ class HubContender:
 class Floor:
     """A C program with a scanner for this one format and a book indexed by tick, compiled here. Trusts its input."""
 
-    name, repeats = "C floor", 1
+    repeats = 1  # of the program; a pass inside it is repeated
     _inner_repeats = 3
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self._folder = tempfile.TemporaryDirectory()
         self._program = Path(self._folder.name) / "floor"
         subprocess.run(["cc", "-O3", "-march=native", "-o", str(self._program), str(FLOOR)], check=True)
@@ -160,7 +161,7 @@ class Floor:
 
     def _run(self, case: Case) -> dict[str, Any]:
         folder = Path(self._folder.name)
-        files = [folder / f"{case.name.replace('/', '_')}.{kind}" for kind in ("depth", "quotes", "snapshot")]
+        files = [folder / f"{case.name.replace(' ', '_')}.{kind}" for kind in ("depth", "quotes", "snapshot")]
         if not files[0].exists():
             for file, frames in zip(files, (case.depth, case.quotes), strict=False):
                 file.write_bytes(b"".join(struct.pack("<I", len(frame)) + frame for frame in frames))
@@ -183,7 +184,10 @@ class Floor:
 class Ccxt:
     """ccxt.pro's own path of a websocket message: decode, `handle_message`, its book or ticker. Markets are given."""
 
-    name, repeats = "ccxt.pro", 1
+    repeats = 1
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def depth(self, case: Case) -> Pass:
         return asyncio.run(self._depth(case))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
+from decimal import Decimal
 from math import exp, log
 from typing import Literal
 
@@ -24,6 +25,7 @@ LEVELS_MEDIAN, LEVELS_SPREAD, LEVELS_MAX = 20.0, 1.43, 900  # log-normal: mean 5
 QUOTES_PER_DEPTH, TRADES_PER_DEPTH = 61 / 16, 23 / 16
 TOP_TICKS = 6_183_763
 TICK_DECIMALS, LOT_DECIMALS = 2, 5
+TICK, LOT = Decimal(1).scaleb(-TICK_DECIMALS), Decimal(1).scaleb(-LOT_DECIMALS)
 DRIFT_TICKS_MAX = 600  # 1 bps
 
 

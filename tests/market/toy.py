@@ -66,9 +66,14 @@ class ToyMarket:
     """Names are `SYMBOL@depth` and `SYMBOL@quote`. With `whole` the stream brings whole books and there is no REST."""
 
     def __init__(
-        self, venue: str = "toy", kind: MarketKind = MarketKind.SPOT, limits: StreamLimits = LIMITS, whole: bool = False
+        self,
+        venue: str = "toy",
+        kind: MarketKind = MarketKind.SPOT,
+        limits: StreamLimits = LIMITS,
+        whole: bool = False,
+        channels: Sequence[Channel] = (Channel.DEPTH, Channel.QUOTE),
     ) -> None:
-        self.venue, self.kind, self.limits, self.whole = venue, kind, limits, whole
+        self.venue, self.kind, self.limits, self.whole, self.channels = venue, kind, limits, whole, channels
         self.rest_url = f"http://{venue}-{kind.value}"
         self.stream_urls = {"stream": f"ws://{venue}-{kind.value}"}
         self.stream_headers: Mapping[str, str] = {}
@@ -134,8 +139,8 @@ class ToyMarket:
         return Request(path="/depth", query=(("symbol", listing.venue_symbol),))
 
     def subscription(self, listing: SymbolInfo, channel: Channel) -> Subscription:
-        if channel is Channel.TRADES:
-            raise NotSupported(f"{self.venue} has no trades")
+        if channel not in self.channels:
+            raise NotSupported(f"{self.venue} has no {channel.value}")
         symbol = listing.venue_symbol
         name = f"{symbol}@{channel.value}"
         return Subscription(listing, channel, name, "stream", (Binding(channel.value, symbol),))

@@ -275,7 +275,7 @@ class FakeSocket:
 
     def deliver(self, frame: dict[str, Any] | bytes) -> None:
         payload = frame if isinstance(frame, bytes) else json.dumps(frame).encode()
-        self._later(lambda: self.listener.on_frame(memoryview(payload), False))
+        self._later(lambda: self.listener.on_frame(payload, False))
 
     def _pong(self) -> None:
         self.last_pong_ns = self.server.world.clock.monotonic_ns()

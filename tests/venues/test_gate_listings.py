@@ -78,6 +78,12 @@ def test_missing_minima_are_none_at_all() -> None:
     assert (listing.min_quantity, listing.min_notional) == (D(0), D(0))
 
 
+def test_pairs_whose_decimals_cannot_be_held_are_left_out() -> None:
+    rows = [pair(precision=-1), pair(amount_precision=19), pair(fee=None)]
+    (listing,) = read(SPOT.listings(), rows)
+    assert (listing.taker_fee, listing.maker_fee) == (None, None)
+
+
 def contract(name: str = "BTC_USDT", **changes: object) -> dict[str, object]:
     told: dict[str, object] = {
         "name": name,

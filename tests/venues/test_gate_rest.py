@@ -342,6 +342,19 @@ def test_funding_has_its_own_interval() -> None:
     )
 
 
+@pytest.mark.parametrize("change", [{"funding_rate": None}, {"funding_interval": -1}])
+def test_funding_without_a_rate_or_with_an_impossible_interval_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InvalidResponseError, match="BTC_USDT: funding_rate"):
+        read(USDM.funding(listing_of(USDM)), CONTRACT | change)
+
+
+def test_a_price_of_0_stands_for_none() -> None:
+    row = {**SPOT_TICKER, "last": "0", "lowest_ask": "0", "highest_bid": "2", "highest_size": "1", "low_24h": "0"}
+    told = read(SPOT.ticker(listing_of(SPOT)), [row])
+    assert (told.last, told.ask, told.ask_quantity, told.low) == (None, None, None, None)
+    assert (told.bid, told.bid_quantity) == (D(2), D(1))
+
+
 BODIES: list[tuple[Callable[[], Call[Any]], object]] = [
     (lambda: SPOT.server_time(), {"server_time": 1597026383085}),
     (lambda: SPOT.order_book(listing_of(SPOT), 2), SPOT_BOOK),

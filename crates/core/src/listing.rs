@@ -373,8 +373,7 @@ impl Listing {
 
     #[inline]
     fn choose_top(&mut self, quoted: bool) {
-        let has_quote = self.quote != Top::default();
-        let newer = (quoted || self.quote.id > self.sequence) && has_quote;
+        let newer = quoted || self.quote.id > self.sequence;
         if !self.spec.depth || self.spec.source == Source::Quote || self.spec.source == Source::Newer && newer {
             self.top = self.quote;
             return;

@@ -6,8 +6,6 @@ FrameError when the frame as a whole cannot be trusted and PartError when only t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -17,11 +15,28 @@ from oneprice.core.describe import Condition, Depth, LevelShape, Quote, Snapshot
 from oneprice.core.jsonframe import Bare, Doubled, FrameError, Node, add_path
 from oneprice.core.numbers import NumberError, parse_id, parse_time_ns
 
-Level = Sequence[str]
+Level = tuple[str, str]
 
 
-class PlainLevels(list[list[str]]):
-    """Levels of a JSON frame, seen to be lists of two strings each."""
+class Levels:
+    """One side's levels. `rows` are lists, most likely of two texts each; `checked` makes sure of it."""
+
+    __slots__ = ("_depth", "_protobuf", "_shape", "rows")
+
+    def __init__(self, rows: list[object], shape: LevelShape, protobuf: bool, depth: int) -> None:
+        self.rows, self._shape, self._protobuf, self._depth = rows, shape, protobuf, depth
+
+    def checked(self) -> list[Level]:
+        """Prices and quantities in the described form. Raises PartError, FrameError."""
+        jsonframe.check_nesting(self.rows, self._depth)
+        return _levels(self.rows, self._shape, self._protobuf)
+
+    @property
+    def likely_plain(self) -> bool:
+        """Lists, where quoted pairs are wanted: their texts may be looked up before they are checked."""
+        shape = self._shape
+        quoted = shape.kind == "array" and shape.price != "bare" and shape.quantity != "bare"
+        return quoted and not self._protobuf and set(map(type, self.rows)) <= {list}
 
 
 class PartError(ValueError):
@@ -33,8 +48,8 @@ class DepthPart(NamedTuple):
 
     previous: int | None
     last: int
-    bids: Sequence[Level]
-    asks: Sequence[Level]
+    bids: Levels
+    asks: Levels
     event_ns: int
 
 
@@ -94,7 +109,7 @@ class Decoder:
             protoframe.read(frame, self._root, slots, self._lists)
         index = self._match(slots)
         if not self.protobuf:
-            self._check_lists(index, slots)
+            self.check_lists(index, slots)
         return index, slots
 
     def symbol(self, index: int, slots: list[object]) -> str:
@@ -205,18 +220,20 @@ class Decoder:
                 return index
         return -1
 
-    def _check_lists(self, index: int, slots: list[object]) -> None:
-        """Nesting of the lists in slots; levels of the common shape are marked as such on the way."""
+    def check_lists(self, index: int, slots: list[object]) -> None:
+        """Nesting of the lists in slots. Raises FrameError. Those that `depth` gives check themselves."""
         message = self.messages[index] if index >= 0 else None
         walked = (message.bids, message.asks) if isinstance(message, Depth) else ()
         for path, slot in self._slot_of.items():
-            if type(slots[slot]) is list:
-                depth = path.count(".") + 1
-                rows: list[object] = slots[slot]  # type: ignore[assignment]
-                if path in walked and depth + 1 < jsonframe.NESTING_MAX and _plain(rows):
-                    slots[slot] = PlainLevels(rows)
-                else:
-                    jsonframe.check_nesting(rows, depth)
+            if type(slots[slot]) is list and path not in walked:
+                jsonframe.check_nesting(slots[slot], path.count(".") + 1)
+
+    def check_levels(self, index: int, slots: list[object]) -> None:
+        """Nesting of the levels of a message that nobody takes apart. Raises FrameError."""
+        message = self.messages[index]
+        for path in (message.bids, message.asks) if isinstance(message, Depth) else ():
+            if not self.protobuf:
+                jsonframe.check_nesting(slots[self._slot_of[path]], path.count(".") + 1)
 
     def _get(self, slots: list[object], path: str) -> object:
         return slots[self._slot_of[path]]
@@ -239,23 +256,17 @@ class Decoder:
     def _time(self, slots: list[object], time: Time | None) -> int:
         return 0 if time is None else _event_time(slots[self._slot_of[time.path]], time)
 
-    def _side(self, slots: list[object], path: str, message: Depth) -> Sequence[Level]:
+    def _side(self, slots: list[object], path: str, message: Depth) -> Levels:
         rows = slots[self._slot_of[path]]
         if rows is None:
             if message.may_miss_side:
-                return []
+                return Levels([], message.level, self.protobuf, 1)
             raise PartError(f"no {path}")
         if not isinstance(rows, list):
             raise PartError(f"{path} is no list")
         if len(rows) > self.levels_max:
             raise PartError(f"{len(rows)} levels in one frame, more than {self.levels_max}")
-        if type(rows) is PlainLevels and message.level.kind == "array" and self._quoted(message.level):
-            return rows
-        return _levels(rows, message.level, self.protobuf)
-
-    @staticmethod
-    def _quoted(shape: LevelShape) -> bool:
-        return shape.price != "bare" and shape.quantity != "bare"
+        return Levels(rows, message.level, self.protobuf, path.count(".") + 1)
 
     def _quote_side(
         self, slots: list[object], message: Quote, price_path: str, quantity_path: str
@@ -298,14 +309,6 @@ def _holds(test: Condition, value: object) -> bool:
     return test.suffix is not None and value.endswith(test.suffix)
 
 
-def _plain(rows: list[object]) -> bool:
-    return (
-        set(map(type, rows)) <= {list}
-        and set(map(len, rows)) <= {2}  # type: ignore[arg-type]
-        and set(map(type, chain.from_iterable(rows))) <= {str}  # type: ignore[arg-type]
-    )
-
-
 def _levels(rows: list[object], shape: LevelShape, protobuf: bool) -> list[Level]:
     pairs: list[list[object]]
     if shape.kind == "array" and not protobuf:
@@ -316,10 +319,7 @@ def _levels(rows: list[object], shape: LevelShape, protobuf: bool) -> list[Level
         objects = [_row(row) for row in rows]
         pairs = [[_member(row, shape.price_key), _member(row, shape.quantity_key)] for row in objects]
     return [
-        (
-            _require(pair[0], shape.price, "a level's price"),
-            _require(pair[1], shape.quantity, "a level's quantity"),
-        )
+        (_require(pair[0], shape.price, "a level's price"), _require(pair[1], shape.quantity, "a level's quantity"))
         for pair in pairs
     ]
 
@@ -343,20 +343,25 @@ def _trade(message: Trades, row: dict[str, object]) -> TradePart:
     text = _require(_member(row, message.quantity_path), message.quantity, message.quantity_path)
     if message.side:
         told = _member(row, message.side)
-        word = {True: "true", False: "false"}.get(told) if type(told) is bool else told  # type: ignore[call-overload]
+        word = {True: "true", False: "false"}.get(told) if type(told) is bool else told
         side = 1 if word == message.buy else -1 if word == message.sell else 0
         if not side:
             raise PartError(f"side {told!r} is neither {message.buy!r} nor {message.sell!r}")
     else:
         side, text = (-1, text[1:]) if text.startswith("-") else (1, text)
     number = _member(row, message.id) if message.id else ""
-    if number is not None and not isinstance(number, str):
+    if number is not None and not (isinstance(number, str) and _is_text(number)):
         raise PartError(f"{message.id} is no trade id")
     event_ns = _event_time(_member(row, message.time.path), message.time) if message.time else 0
     symbol = _member(row, message.row_symbol) if message.row_symbol else ""
     if type(symbol) is not str:
         raise PartError(f"no symbol in {message.row_symbol}")
     return TradePart(price, text, side, str(number or ""), event_ns, symbol)
+
+
+def _is_text(text: str) -> bool:
+    """No half of a surrogate pair, no byte that was not UTF-8."""
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _event_time(value: object, time: Time) -> int:

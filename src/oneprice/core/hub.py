@@ -98,7 +98,7 @@ class Hub:
         }
 
     def add_cycle(self, legs: list[tuple[int, int]]) -> int:
-        """Watch a cycle of `(listing, 1 to buy or -1 to sell)`; gives its number. Legs lead from an asset back to it."""
+        """Watch a cycle of `(listing, 1 to buy or -1 to sell)`; gives its number. Legs lead back to the start asset."""
         for listing, side in legs:
             if not 0 <= listing < len(self._listings) or side not in (1, -1):
                 raise ValueError(f"a leg is a known listing and 1 or -1, got {listing}, {side}")
@@ -126,7 +126,7 @@ class Hub:
         self._flags = 0
         try:
             _, slots = decoder.read(body)
-            update = target.update_of(decoder.depth(0, slots))
+            update = self._update_of(target, decoder, 0, slots)[0]
         except (FrameError, PartError):
             self._spoiled(listing, Reason.MALFORMED, now_ns)
         except OffGrid:
@@ -284,11 +284,12 @@ class Hub:
         symbol = decoder.symbol(index, slots)
         self.message_of_frame = index
         feed.heard_ns, feed.silent = now_ns, False
-        if not symbol:
+        if not decoder.messages[index].symbol:
             self._on_mixed_trades(feed, index, slots, now_ns)
             return
         number = feed.bound.get((index, symbol))
         if number is None:
+            decoder.check_levels(index, slots)
             self._flags |= UNKNOWN
             return
         self.listing_of_frame = number
@@ -307,13 +308,22 @@ class Hub:
 
     def _on_depth(self, decoder: Decoder, index: int, slots: list[object], number: int, now_ns: int) -> None:
         target = self._listings[number]
-        part = decoder.depth(index, slots)
-        update: Update = target.update_of(part)
+        update, event_ns = self._update_of(target, decoder, index, slots)
         before = target.state()
         target.on_update(update, now_ns)
         target.silent = False
-        target.event_ns = part.event_ns
+        target.event_ns = event_ns
         self._after(number, before, now_ns)
+
+    @staticmethod
+    def _update_of(target: Listing, decoder: Decoder, index: int, slots: list[object]) -> tuple[Update, int]:
+        """The change in ticks and lots, and the venue's time. Raises PartError, OffGrid, and FrameError before both."""
+        try:
+            part = decoder.depth(index, slots)
+            return target.update_of(part), part.event_ns
+        except (PartError, OffGrid):
+            decoder.check_levels(index, slots)
+            raise
 
     def _on_quote(
         self, decoder: Decoder, index: int, slots: list[object], number: int, message: Quote, now_ns: int
@@ -351,7 +361,7 @@ class Hub:
                 self._spoiled(number, Reason.MALFORMED, now_ns, book=False)
 
     def _trade_of(self, number: int, trade: TradePart, now_ns: int) -> Event:
-        changes, off = self._listings[number].changes([(trade.price, trade.quantity)])
+        changes, off = self._listings[number].counted([(trade.price, trade.quantity)])
         if off:
             raise OffGrid("a trade off the listing's grid")
         ticks, lots = changes[0]

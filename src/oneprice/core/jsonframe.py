@@ -7,6 +7,7 @@ text that is not UTF-8, nesting deeper than 32, and a described key that stands 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import NoReturn
 
 NESTING_MAX = 32
@@ -17,18 +18,23 @@ class FrameError(ValueError):
 
 
 class Bare(str):
-    """The text of a number that stood without quotes."""
+    """The text of a number that stood without quotes.
+
+    It has no hash, so that a table of quoted texts cannot take it for one of them.
+    """
 
     __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Doubled(dict[str, object]):
-    """An object in which keys stand twice; `doubled` has their names."""
+    """An object in which keys stand twice; `doubled` has their names, `hidden` the values that others replaced."""
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
         names = [name for name, _ in pairs]
         self.doubled = {name for name in names if names.count(name) > 1}
+        self.hidden = [value for name, value in pairs if name in self.doubled]
 
 
 class Node:
@@ -67,6 +73,8 @@ def _fill(value: dict[str, object], node: Node, slots: list[object], depth: int)
     children = node.children
     if type(value) is Doubled and not value.doubled.isdisjoint(children):
         raise FrameError(f"doubled key in {sorted(value.doubled)}")
+    if type(value) is Doubled:
+        check_nesting(value.hidden, depth - 1)
     for key, item in value.items():
         child = children.get(key)
         kind = type(item)
@@ -98,9 +106,15 @@ def check_nesting(value: object, depth: int) -> None:
         layer = [
             inner
             for item in layer
-            for inner in (item.values() if isinstance(item, dict) else item)
+            for inner in _inner(item)
             if isinstance(inner, (list, dict))
         ]
+
+
+def _inner(item: object) -> Iterable[object]:
+    if type(item) is Doubled:
+        return (*item.values(), *item.hidden)
+    return item.values() if isinstance(item, dict) else item  # type: ignore[return-value]
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:

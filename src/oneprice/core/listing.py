@@ -7,11 +7,10 @@ lie over it: they end by themselves with the next good frame, since the sequence
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from oneprice.core.book import Change, Side
-from oneprice.core.decode import DepthPart, Level, PartError, QuotePart
+from oneprice.core.decode import DepthPart, Level, Levels, PartError, QuotePart
 from oneprice.core.numbers import MANTISSA_MAX, NumberError, OffGrid, parse_decimal
 from oneprice.core.specs import HubConfig, ListingSpec
 from oneprice.core.states import BookState, Reason
@@ -63,9 +62,10 @@ class Counts:
 
 
 class Scale(dict[str, int]):
-    """Decimal text to whole steps of one grid: look a text up; what was not seen before is worked out.
+    """Decimal text to whole steps of one grid: a table of quoted texts that fills itself.
 
-    Looking up raises OffGrid, or NumberError when the text is no number, or too large, or 0 where that is none.
+    Looking up raises OffGrid, or NumberError when the text is no number, or too large, or 0 where that is none, and
+    TypeError for what is no quoted text.
     """
 
     __slots__ = ("_shift", "_unit", "_zero")
@@ -74,6 +74,16 @@ class Scale(dict[str, int]):
         self._shift, self._unit, self._zero = decimals, unit, zero
 
     def __missing__(self, text: str) -> int:
+        if type(text) is not str:
+            raise TypeError("no text")
+        count = self.count(text)
+        if len(self) >= CACHE_MAX:
+            self.clear()
+        self[text] = count
+        return count
+
+    def count(self, text: str) -> int:
+        """Work it out. Raises OffGrid, NumberError."""
         mantissa, decimals = parse_decimal(text)
         if not mantissa and not self._zero:
             raise NumberError("a price of 0")
@@ -85,9 +95,6 @@ class Scale(dict[str, int]):
         count, rest = divmod(mantissa, self._unit)
         if rest:
             raise OffGrid(f"{text} is not a multiple of {self._unit}e-{self._shift}")
-        if len(self) >= CACHE_MAX:
-            self.clear()
-        self[text] = count
         return count
 
 
@@ -204,7 +211,7 @@ class Listing:
         sides, off = [(0, 0), (0, 0)], False
         for index, side in enumerate((part.bid, part.ask)):
             if side is not None:
-                changes, off_side = self.changes([side])
+                changes, off_side = self.counted([side])
                 off = off or off_side
                 if changes:
                     sides[index] = changes[0]
@@ -325,27 +332,30 @@ class Listing:
         bid, ask = self.bids.top(), self.asks.top()
         self.top = Top(*(bid or (0, 0)), *(ask or (0, 0)), self.sequence)
 
-    def changes(self, levels: Sequence[Level]) -> tuple[list[Change], bool]:
-        """Levels in ticks and lots, and whether any is off the grid. Raises PartError when one is no number."""
-        price, quantity = self.price, self.quantity
-        try:
-            return [
-                (price[price_text], quantity[quantity_text]) for price_text, quantity_text in levels
-            ], False
-        except NumberError:
-            return self._what_is_wrong(levels)
+    def changes(self, levels: Levels) -> tuple[list[Change], bool]:
+        """In ticks and lots, and whether any level is off the grid. Raises PartError, FrameError.
 
-    def _what_is_wrong(self, levels: Sequence[Level]) -> tuple[list[Change], bool]:
-        """No number weighs more than off the grid, wherever it stands."""
+        Texts that were seen before are looked up at once; whatever is unusual is then checked level by level.
+        """
+        if levels.likely_plain:
+            price, quantity = self.price, self.quantity
+            try:
+                rows = cast("list[list[str]]", levels.rows)
+                return [(price[text], quantity[size]) for text, size in rows], False
+            except (NumberError, TypeError, ValueError):
+                pass
+        return self.counted(levels.checked())
+
+    def counted(self, levels: list[Level]) -> tuple[list[Change], bool]:
+        """Texts in ticks and lots. No number weighs more than off the grid, wherever it stands."""
+        changes: list[Change] = []
+        off = False
         for price_text, quantity_text in levels:
-            for scale, text in ((self.price, price_text), (self.quantity, quantity_text)):
-                try:
-                    scale[text]
-                except OffGrid:
-                    continue
-                except NumberError as error:
-                    raise PartError(str(error)) from None
-        return [], True
+            ticks, lots = _count(self.price, price_text), _count(self.quantity, quantity_text)
+            off = off or ticks is None or lots is None
+            if ticks is not None and lots is not None:
+                changes.append((ticks, lots))
+        return ([], True) if off else (changes, False)
 
     # ------------------------------------------------------------------ agreement of book and quotes
 
@@ -388,3 +398,13 @@ class Listing:
             self.counts.gaps += 1
             self._buffer.clear()
             self._lose(Reason.DISAGREES)
+
+
+def _count(scale: Scale, text: str) -> int | None:
+    """None when the text is off the grid. Raises PartError when it is no number."""
+    try:
+        return scale.count(text)
+    except OffGrid:
+        return None
+    except NumberError as error:
+        raise PartError(str(error)) from None

@@ -21,43 +21,17 @@ class OffGrid(NumberError):
     """A valid number that is no multiple of the grid."""
 
 
-class Grid:
-    """A tick or lot size. Raises ValueError when the step is not positive or needs more than 18 decimals."""
-
-    __slots__ = ("decimals", "step", "unit")
-
-    def __init__(self, step: Decimal | str) -> None:
-        self.step = Decimal(step)
-        if not self.step.is_finite() or self.step <= 0:
-            raise ValueError(f"a tick or lot size must be a positive number, got {step!r}")
-        digits = self.step.normalize().as_tuple()
-        exponent = int(digits.exponent)
-        mantissa = int("".join(map(str, digits.digits)))
-        self.decimals = max(0, -exponent)
-        self.unit = mantissa * 10 ** max(0, exponent)
-        if self.decimals > 18 or self.unit >= MANTISSA_MAX:
-            raise ValueError(f"a tick or lot size of {step!r} cannot be held exactly")
-
-    def count(self, text: str) -> int:
-        """Whole steps in a decimal text. Raises OffGrid, or NumberError when it is no number or too large."""
-        mantissa, decimals = parse_decimal(text)
-        shift = self.decimals - decimals
-        if shift >= 0:
-            mantissa *= int(10**shift)
-        else:
-            mantissa, rest = divmod(mantissa, int(10**-shift))
-            if rest:
-                raise OffGrid(f"{text} has more decimals than the step {self.step}")
-        if mantissa >= MANTISSA_MAX:
-            raise NumberError(f"{text} is too large")
-        count, rest = divmod(mantissa, self.unit)
-        if rest:
-            raise OffGrid(f"{text} is not a multiple of {self.step}")
-        return count
-
-    def value(self, count: int) -> Decimal:
-        """The number that `count` steps make."""
-        return self.step * count
+def grid_of(step: Decimal) -> tuple[int, int]:
+    """`(decimals, unit)` of a tick or lot size. Raises ValueError when it is not positive or cannot be held exactly."""
+    if not step.is_finite() or step <= 0:
+        raise ValueError(f"a tick or lot size must be a positive number, got {step}")
+    digits = step.normalize().as_tuple()
+    exponent = int(digits.exponent)
+    decimals = max(0, -exponent)
+    unit = int("".join(map(str, digits.digits))) * int(10 ** max(0, exponent))
+    if decimals > 18 or unit >= MANTISSA_MAX:
+        raise ValueError(f"a tick or lot size of {step} cannot be held exactly")
+    return decimals, unit
 
 
 def parse_decimal(text: str) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from oneprice.core.jsonframe import Bare, FrameError, Node
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+UNREAD: dict[str, object] = {}  # a value that is there, but that no description has a use for
 
 
 def read(frame: bytes, root: Node, slots: list[object], repeated: frozenset[int]) -> None:
@@ -49,16 +50,16 @@ def scalar(wire: int, value: int | bytes) -> object:
     """A field's value as JSON would have given it: text, or the digits of an unsigned number."""
     if wire == BYTES:
         return value.decode("utf-8", "surrogateescape")  # type: ignore[union-attr]
-    return Bare(value) if wire == VARINT else False
+    return Bare(value) if wire == VARINT else UNREAD
 
 
 def message(data: bytes) -> dict[str, object]:
-    """The fields of a small message (a level, a trade) by number. Raises FrameError, also for a field that is doubled."""
+    """The fields of a small message (a level, a trade) by number; a doubled one is False. Raises FrameError."""
     found: dict[str, object] = {}
     for number, wire, value in fields(data):
         key = str(number)
         if key in found:
-            found[key] = False
+            found[key] = UNREAD
         else:
             found[key] = scalar(wire, value)
     return found

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from oneprice.core.numbers import Grid
+from oneprice.core.numbers import grid_of
 
 ATTO = 10**18
 PPB = 10**9
@@ -85,16 +85,17 @@ def listing_spec(
     one such unit (contract size times the multiplier of a 1000PEPE). `quote_per_unit`: what one unit is worth per
     1 of price (contract size). `taker_fee`: a fraction. Raises ValueError when a figure cannot be held exactly.
     """
-    price, quantity = Grid(tick_size), Grid(lot_size)
+    price_decimals, price_unit = grid_of(tick_size)
+    quantity_decimals, quantity_unit = grid_of(lot_size)
     value_unit = tick_size * lot_size * quote_per_unit
     lot_base_atto = _exact(lot_size * base_per_unit, ATTO, f"{key}: lot")
     value_unit_atto = _exact(value_unit, ATTO, f"{key}: value of one tick and lot")
     return ListingSpec(
         key=key,
-        price_decimals=price.decimals,
-        price_unit=price.unit,
-        quantity_decimals=quantity.decimals,
-        quantity_unit=quantity.unit,
+        price_decimals=price_decimals,
+        price_unit=price_unit,
+        quantity_decimals=quantity_decimals,
+        quantity_unit=quantity_unit,
         lot_base_atto=lot_base_atto,
         value_unit_atto=value_unit_atto,
         price_factor=value_unit_atto / lot_base_atto,

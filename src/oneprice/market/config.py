@@ -7,7 +7,17 @@ from decimal import Decimal
 import msgspec
 
 from oneprice.errors import ConfigError
+from oneprice.exchange import ConnectionConfig
 from oneprice.venues.kit import Channel
+
+FEED_CONNECTIONS = ConnectionConfig(
+    open_timeout_ms=5_000,
+    message_bytes_max=4 << 20,
+    ping_every_ms=1_000,
+    pong_within_ms=3_000,
+    reconnect_max_ms=5_000,
+)
+"""A dead connection is noticed within `ping_every_ms` and `pong_within_ms` together: below five seconds."""
 
 
 class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -19,11 +29,11 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     `price_gap_percent_max`: listings of one symbol whose prices differ by more are taken for different assets.
     `silent_after_ms`: a connection without any data takes its books out of LIVE. `renew_silent_after_ms`: a successor
     is opened for it. `stale_after_ms`: a listing without any change. `renew_stale_after_ms`: it is subscribed anew.
-    Waits between tries of REST requests grow from `backoff_first_ms` to `backoff_max_ms`, of connections to
-    `reconnect_max_ms`, always within the venue's connect budget; a connection that held for longer than the last wait
-    (from `stable_after_min_ms` to `stable_after_max_ms`) starts them over. `refused_again_after_ms`: a refused
-    subscription is tried again, each time after twice as long, up to 32 times this. `half_open_after_ms`: no frame
-    and no pong for so long means that the connection is dead.
+    `connection`: pings are sent while nothing else is heard. Waits between connections are within the venue's connect
+    budget besides; a connection that held for longer than the last wait (from `stable_after_min_ms` to
+    `stable_after_max_ms`) starts them over. Waits between tries of REST requests grow from `backoff_first_ms` to
+    `backoff_max_ms`. `refused_again_after_ms`: a refused subscription is tried again, each time after twice as long,
+    up to 32 times this.
     """
 
     markets: tuple[str, ...]
@@ -40,16 +50,13 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     crossed_after_ms: int = 1_000
     tick_every_ms: int = 100
 
-    connect_within_ms: int = 5_000
-    idle_ping_after_ms: int = 1_000
-    half_open_after_ms: int = 4_000
+    connection: ConnectionConfig = FEED_CONNECTIONS
     first_data_within_ms: int = 10_000
     renew_silent_after_ms: int = 20_000
     renew_stale_after_ms: int = 60_000
     refused_again_after_ms: int = 2_000
     backoff_first_ms: int = 250
     backoff_max_ms: int = 30_000
-    reconnect_max_ms: int = 5_000
     stable_after_min_ms: int = 2_000
     stable_after_max_ms: int = 10_000
 
@@ -59,7 +66,6 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     rules_every_s: int = 300
     clock_every_s: int = 30
     opportunities_kept: int = 1_000
-    frame_bytes_max: int = 4 << 20
 
     def checked(self) -> MarketConfig:
         """Itself. Raises ConfigError for what cannot work; the message names the key."""
@@ -83,6 +89,4 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             value = getattr(self, field.name)
             if field.type is int and value <= 0:
                 raise ConfigError(f"{field.name} is {value}; it must be above 0")
-        if self.idle_ping_after_ms * 2 > self.half_open_after_ms:
-            raise ConfigError("half_open_after_ms must be at least twice idle_ping_after_ms: a pong needs its time")
         return self

@@ -28,7 +28,7 @@ LOOK = ~int(Flag.TOP | Flag.QUOTE)
 class Connection:
     """A websocket listener. `stream` is its number in the hub, `number` its own over the run.
 
-    `lifetime_s`: it asks for a successor when it is that old; 0 for never. `on_lost` is called once, when the
+    `renew_after_s`: it asks for a successor when it is that old; 0 for never. `on_lost` is called once, when the
     connection is over.
     """
 
@@ -40,7 +40,7 @@ class Connection:
         stream: int,
         links: Links,
         *,
-        lifetime_s: float,
+        renew_after_s: float,
         on_lost: Callable[[Connection], None],
     ) -> None:
         clock = context.clock
@@ -57,7 +57,7 @@ class Connection:
         self._hub, self._clock, self._config = context.hub, clock, context.config
         self._supervisor, self._recorder = context.supervisor, context.recorder
         self._on_change, self._on_lost = context.on_change, on_lost
-        self._lifetime_ns = int(lifetime_s * 1e9)
+        self._renew_after_ns = int(renew_after_s * 1e9)
         self._socket: WebSocket | None = None
         self._over = asyncio.Event()
         self._outbox: deque[tuple[list[Link], list[str]]] = deque()
@@ -241,7 +241,7 @@ class Connection:
         assert self._socket is not None
         config = self._config
         alive_ns = max(self.heard_ns, self.alive_ns, self._socket.last_pong_ns)
-        if now_ns - alive_ns > config.half_open_after_ms * MS:
+        if now_ns - alive_ns > (config.connection.ping_every_ms + config.connection.pong_within_ms) * MS:
             self.abort(f"no frame and no pong for {(now_ns - alive_ns) // MS} ms")
             return
         self._ping(now_ns)
@@ -256,13 +256,13 @@ class Connection:
         silent_ns = now_ns - max(self.heard_ns, self._silent_since_ns)
         if self.links.heard_any and silent_ns > self._renew_after_ms * MS:
             self.replace(f"no data for {silent_ns // MS} ms")
-        elif self._lifetime_ns and now_ns - self.opened_ns > self._lifetime_ns:
+        elif self._renew_after_ns and now_ns - self.opened_ns > self._renew_after_ns:
             self.replace("its lifetime is nearly over")
 
     def _ping(self, now_ns: int) -> None:
         """Ping when nothing was heard for a while; where the venue wants pings of its own, also by its clock."""
         assert self._socket is not None
-        idle_ns = self._config.idle_ping_after_ms * MS
+        idle_ns = self._config.connection.ping_every_ms * MS
         idle = now_ns - self.heard_ns > idle_ns and now_ns - self._pinged_ns > idle_ns
         if idle:
             self._socket.ping()

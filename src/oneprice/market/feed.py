@@ -28,6 +28,7 @@ BASIS_POINT = Decimal("0.0001")
 class MarketFeed:
     """`books` by listing, once the rules are known (`known`). `trouble`: the last thing that failed, in words.
 
+    `missing`: wanted symbols that it does not list; `unwatched`: listings that cannot be watched, with the reason.
     `on_books` is called when books were added or got new numbers.
     """
 
@@ -46,6 +47,7 @@ class MarketFeed:
         self.known = False
         self.trouble = ""
         self.missing: list[str] = []
+        self.unwatched: dict[str, str] = {}
         self.ages_ms: deque[float] = deque(maxlen=AGES_KEPT)
         self.delays_ms: deque[float] = deque(maxlen=AGES_KEPT)
         self.frames_per_s = 0.0
@@ -105,7 +107,12 @@ class MarketFeed:
         self.trouble = ""
         now_ns = self._context.clock.monotonic_ns()
         for info in chosen:
-            book = Book(info, self.name, self._channels(info), self._fee(info))
+            try:
+                channels = self._channels(info)
+            except NotSupported as error:
+                self.unwatched[str(info.name)] = str(error)
+                continue
+            book = Book(info, self.name, channels, self._fee(info))
             book.price = prices.get(info)
             book.closed = _closed(info)
             self._all_books.add(book, now_ns)

@@ -70,8 +70,8 @@ def strangers(prices: Mapping[str, Decimal], gap_percent_max: int) -> dict[str, 
 
 
 def plain(number: Decimal) -> str:
-    """Without exponent, at most eight significant digits."""
-    return f"{number:.8g}" if 1e-6 < abs(number) < 1e8 else f"{number.normalize():f}"
+    """Without exponent or idle zeros, eight significant digits."""
+    return f"{Decimal(f'{number:.8g}').normalize():f}"
 
 
 def _set_of(sets: list[list[str]], name: str) -> list[str]:

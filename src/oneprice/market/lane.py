@@ -19,7 +19,7 @@ from oneprice.venues.kit import Channel, PublicMarket, Subscription
 
 MS = 1_000_000
 LOOK_EVERY_S = 0.05
-LIFETIME_USED = (0.8, 0.95)  # replaced somewhere between these shares of the venue's lifetime, not all at once
+RENEWAL_SHARE_MAX = 0.2  # of the venue's lifetime, where that is short
 
 
 class Wire:
@@ -117,7 +117,7 @@ class Lane:
 
     async def _connect(self) -> Connection:
         """A new connection, open and subscribing. Tries until it succeeds, within the connect budget."""
-        context = self._context
+        context, config = self._context, self._context.config.connection
         while True:
             await self._back_off()
             await self._budget.take()
@@ -127,8 +127,8 @@ class Lane:
                     self._market.stream_urls[self.path],
                     partial(_same, connection),
                     headers=self._market.stream_headers,
-                    timeout_s=context.config.connect_within_ms / 1e3,
-                    message_bytes_max=context.config.frame_bytes_max,
+                    timeout_s=config.open_timeout_ms / 1e3,
+                    message_bytes_max=config.message_bytes_max,
                     tls=context.tls,
                 )
             except NetworkError as error:
@@ -144,8 +144,8 @@ class Lane:
             await self._context.clock.sleep(self._context.chance.uniform(0.0, self._longest_wait_ms() / 1e3))
 
     def _longest_wait_ms(self) -> int:
-        config = self._context.config
-        return int(min(config.backoff_first_ms * 2 ** min(max(self.failures - 1, 0), 30), config.reconnect_max_ms))
+        config = self._context.config.connection
+        return int(min(config.reconnect_first_ms * 2 ** min(max(self.failures - 1, 0), 30), config.reconnect_max_ms))
 
     async def _takes_over(self, successor: Connection, current: Connection) -> bool:
         """Wait until `successor` carries all that `current` does. Also when `current` is over meanwhile."""
@@ -162,7 +162,7 @@ class Lane:
         return successor.closed_reason is None
 
     def _prepare(self) -> Connection:
-        hub, limits = self._context.hub, self._market.limits
+        hub = self._context.hub
         if self._free_streams:
             stream = self._free_streams.pop()
             hub.stream_up(stream)
@@ -177,11 +177,17 @@ class Lane:
             self.path,
             stream,
             Links([Link(wire.subscription, wire.listing) for wire in self.wires]),
-            lifetime_s=limits.lifetime_s * self._context.chance.uniform(*LIFETIME_USED),
+            renew_after_s=self._renew_after_s(),
             on_lost=self._on_lost,
         )
         self.connections.append(connection)
         return connection
+
+    def _renew_after_s(self) -> float:
+        """The age at which a connection gets its successor, not the same for all; 0 where the venue sets no limit."""
+        lifetime_s = self._market.limits.lifetime_s
+        before_s = min(self._context.config.connection.renew_before_s, RENEWAL_SHARE_MAX * lifetime_s)
+        return lifetime_s - before_s * self._context.chance.uniform(1.0, 2.0)
 
     def _bind(self, stream: int, wire: Wire) -> None:
         for binding in wire.subscription.bindings:

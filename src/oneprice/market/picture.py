@@ -81,6 +81,7 @@ def _book(data: MarketData, book: Book, now_ns: int) -> BookRow:
     updated_ns, _ = data.hub.times(book.number)
     bid_ticks, bid_lots, ask_ticks, ask_lots, _ = data.hub.top(book.number)
     base_per_lot = book.lot_size * book.info.contract_size * book.info.multiplier
+    price_of_tick = book.tick_size / book.info.multiplier
     why = not_live(book, data.hub, now_ns)
     if state in (BookState.SYNCING, BookState.GAP):
         why = data.feeds[book.market].session.refused(book.number) or why
@@ -88,9 +89,9 @@ def _book(data: MarketData, book: Book, now_ns: int) -> BookRow:
         name=book.name,
         state=STATES[state],
         why=why,
-        bid=_figure(bid_ticks, bid_lots, book.tick_size),
+        bid=_figure(bid_ticks, bid_lots, price_of_tick),
         bid_quantity=_figure(bid_lots, bid_lots, base_per_lot),
-        ask=_figure(ask_ticks, ask_lots, book.tick_size),
+        ask=_figure(ask_ticks, ask_lots, price_of_tick),
         ask_quantity=_figure(ask_lots, ask_lots, base_per_lot),
         age_ms=(now_ns - updated_ns) / MS if updated_ns else 0.0,
         resyncs=book.resyncs,
@@ -99,13 +100,19 @@ def _book(data: MarketData, book: Book, now_ns: int) -> BookRow:
 
 
 def _figure(steps: int, lots: int, step: Decimal) -> Decimal | None:
-    return steps * step if lots else None
+    """Exact, without the idle zeros of the venue's spelling of the step."""
+    if not lots:
+        return None
+    whole = step == step.to_integral_value()
+    return steps * (step.quantize(Decimal(1)) if whole else step.normalize())
 
 
 def _refused(data: MarketData) -> Iterable[Refused]:
     for feed in data.feeds.values():
         for symbol in feed.missing:
             yield Refused(f"{feed.name}:{symbol}", "not listed there")
+        for name, reason in feed.unwatched.items():
+            yield Refused(name, reason)
     for book in data.books:
         reason = book.closed or book.doubted or data.feeds[book.market].session.refused(book.number)
         if reason:

@@ -35,7 +35,7 @@ class MarketRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BookRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A listing. Prices in quote asset, quantities in base coins; None for an empty side. `why`: why it is not live."""
+    """A listing. Prices per base coin, quantities in base coins; None for an empty side. `why`: why it is not live."""
 
     name: str
     state: str

@@ -50,13 +50,3 @@ def why_not_live(state: BookState, reason: Reason, age_ms: float) -> str:
     if state is BookState.HALTED:
         return "not traded"
     return REASONS[reason] or STATES[state]
-
-
-def duration(milliseconds: float) -> str:
-    """`0.4 s`, `75 s`, `12 min`, `3.1 h`."""
-    seconds = milliseconds / 1e3
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 600:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"

@@ -34,6 +34,7 @@ _CONNECTION = (1 << SOURCE_BITS) - 1
 _FRAME, _BINARY = int(Tag.FRAME), int(Tag.BINARY)
 _QUOTE, _UNKNOWN, _STATE = int(Flag.QUOTE), int(Flag.UNKNOWN), int(Flag.STATE)
 _NEWS = int(Flag.STATE | Flag.OPPORTUNITY)
+_RARE = _NEWS | _UNKNOWN
 SPARE = msgspec.json.encode(listing_spec("not wanted", tick_size=Decimal("1e-9"), lot_size=Decimal("1e-9")))
 _UNSURE = frozenset((int(BookState.GAP), int(BookState.SYNCING), int(BookState.CROSSED)))
 
@@ -100,9 +101,12 @@ class Replay:
 
     def run(self, on_progress: Callable[[float], None] | None = None) -> None:
         """Play everything, as fast as it goes. `on_progress` is told the share that is done, 0 to 1."""
-        for count, _ in enumerate(self.steps()):
-            if on_progress is not None and count % PROGRESS_EVERY == 0:
+        take = self.take
+        for row in merged(self.sources):
+            take(*row)
+            if on_progress is not None and not self.records % PROGRESS_EVERY:
                 on_progress(self.share_done())
+        self.findings.finish(self.now_ns)
 
     def share_done(self) -> float:
         """How much of all files was read, 0 to 1."""
@@ -112,7 +116,6 @@ class Replay:
     def steps(self) -> Iterator[int]:
         """Play record by record; yields each one's time before it is taken in."""
         for row in merged(self.sources):
-            self.first_ns = self.first_ns or row[0]
             yield row[0]
             self.take(*row)
         self.findings.finish(self.now_ns)
@@ -147,10 +150,11 @@ class Replay:
     def _take_frame(self, wire: Wire, payload: bytes, ns: int) -> None:
         hub = self.hub
         flags = hub.on_frame(wire.stream, payload, ns)
-        if flags & _UNKNOWN:
-            flags = self._learn(wire, payload, ns)
-        if flags & _NEWS:
-            self._after(flags, ns)
+        if flags & _RARE:
+            if flags & _UNKNOWN:
+                flags = self._learn(wire, payload, ns)
+            if flags & _NEWS:
+                self._after(flags, ns)
         number = hub.listing_of_frame
         if number < 0 or number == self._spare:
             return
@@ -215,7 +219,9 @@ class Replay:
 
     def _let_pass(self, ns: int) -> None:
         """Time passes evenly, as it does live, so that silence and staleness are found when they begin."""
-        at = self._tick_at_ns or ns
+        at = self._tick_at_ns
+        if not at:
+            at = self.first_ns = self.now_ns = ns
         while at <= ns:
             flags = self.hub.tick(at)
             if flags & _NEWS:

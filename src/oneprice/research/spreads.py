@@ -149,26 +149,25 @@ class Direction:
         Called from when both listings have spoken.
         """
         value = (bid / ask - 1.0) * 1e4 if bid and ask else None
-        if listing == self._speaker:
-            if value != self._value:
-                self._hold(self._since_ns, ns)
+        if listing != self._speaker:
+            if self._speaker < 0:
                 self._since_ns, self._value = ns, value
-        else:
-            if self._speaker >= 0:
-                self._release()
-                self.done.add(self._since_ns, self._last_ns - self._since_ns, self._value)
-                self._since_ns = self._last_ns
-                if value != self._value:
-                    self._hold(self._last_ns, ns)
-                    self._since_ns, self._value = ns, value
-            else:
-                self._since_ns, self._value = ns, value
-            self._speaker = listing
+            self._turn(listing)
+        if value != self._value:
+            self._hold(self._since_ns, ns)
+            self._since_ns, self._value = ns, value
         self._last_ns = ns
         self._held_updates += 1
         above = value is not None and value > self.done.threshold
         rose, self.above = above and not self.above, above
         return rose
+
+    def again(self, listing: int, ns: int) -> None:
+        """A quote of `listing` with the same prices, after at least one of each side."""
+        if listing != self._speaker:
+            self._turn(listing)
+        self._last_ns = ns
+        self._held_updates += 1
 
     @property
     def value(self) -> float | None:
@@ -176,6 +175,14 @@ class Direction:
         return self._value
 
     # ------------------------------------------------------------------ inside
+
+    def _turn(self, listing: int) -> None:
+        """The other side speaks: all up to the last word of the one before counts now."""
+        if self._speaker >= 0:
+            self._release()
+            self.done.add(self._since_ns, self._last_ns - self._since_ns, self._value)
+            self._since_ns = self._last_ns
+        self._speaker = listing
 
     def _hold(self, since_ns: int, until_ns: int) -> None:
         """What counts only if the other side speaks again."""
@@ -210,8 +217,7 @@ class Spreads:
         self._counts: list[int] = []
         self._ever_bid: list[bool] = []
         self._ever_asked: list[bool] = []
-        self._as_buy: list[list[Direction]] = []
-        self._as_sell: list[list[Direction]] = []
+        self._of: list[list[tuple[Direction, int]]] = []
 
     def add_listing(self) -> None:
         """Take in a listing; listings are counted from 0."""
@@ -220,31 +226,38 @@ class Spreads:
         self._counts.append(0)
         self._ever_bid.append(False)
         self._ever_asked.append(False)
-        self._as_buy.append([])
-        self._as_sell.append([])
+        self._of.append([])
 
     def add_direction(self, buy: int, sell: int, threshold_bps: float) -> None:
         """Watch buying at one listing and selling at another."""
         direction = Direction(buy, sell, threshold_bps)
         self.directions.append(direction)
-        self._as_buy[buy].append(direction)
-        self._as_sell[sell].append(direction)
+        self._of[buy].append((direction, sell))
+        self._of[sell].append((direction, buy))
 
     def quote(self, listing: int, ns: int, bid: float, ask: float) -> None:
         """A quote; 0 for an empty side. Directions that rose above their fees are added to `rose`."""
         bids, asks, spoke = self._bids, self._asks, self._counts
+        known = spoke[listing]
+        spoke[listing] = known + 1
+        if known and bid == bids[listing] and ask == asks[listing]:
+            for direction, other in self._of[listing]:
+                if spoke[other]:
+                    direction.again(listing, ns)
+            return
         bids[listing], asks[listing] = bid, ask
         if bid:
             self._ever_bid[listing] = True
         if ask:
             self._ever_asked[listing] = True
-        spoke[listing] += 1
-        for direction in self._as_buy[listing]:
-            if spoke[direction.sell] and direction.speak(listing, ns, bids[direction.sell], ask):
-                self.rose.append(direction)
-        for direction in self._as_sell[listing]:
-            if spoke[direction.buy] and direction.speak(listing, ns, bid, asks[direction.buy]):
-                self.rose.append(direction)
+        for direction, other in self._of[listing]:
+            if spoke[other]:
+                if other == direction.sell:
+                    rose = direction.speak(listing, ns, bids[other], ask)
+                else:
+                    rose = direction.speak(listing, ns, bid, asks[other])
+                if rose:
+                    self.rose.append(direction)
 
     def again(self, listing: int, ns: int) -> None:
         """The quote that the listing has, once more."""

@@ -56,7 +56,9 @@ class Survey:
         self._snapshot = snapshot
         self._body_decoder = None if snapshot is None else Decoder(encode(snapshot), LEVELS_MAX)
         self._snapshot_keys = [] if snapshot is None else _snapshot_keys(snapshot)
-        self._symbol = _keyed([_last_key(message.symbol) for message in stream.messages], rb'"([^"]+)"')
+        self._symbol_before = _keys_pattern(_last_key(message.symbol) for message in stream.messages)
+        self._symbol = re.compile(self._symbol_before + rb'"([^"]+)"')
+        self._new_symbol = self._symbol
         self._kinds = [_Kind(message) for message in stream.messages if isinstance(message, Depth | Quote)]
         self._numbers = _Numbers([kind.message for kind in self._kinds], snapshot)
         self._owner: dict[bytes, Found | None] = {}
@@ -64,26 +66,25 @@ class Survey:
     def read(self, file: PlainFile) -> None:
         """Look through all lines."""
         number = 0
-        for lines in file.chunks():
-            self._look(lines, number)
-            number += len(lines)
+        for chunk in file.chunks():
+            self._look(chunk, number)
+            number += chunk.count(b"\n")
 
     # ------------------------------------------------------------------ inside
 
-    def _look(self, lines: list[bytes], number: int) -> None:
-        blob = b"\n".join(lines)
-        if all(key in blob for key in self._snapshot_keys):
-            self._find_snapshots(lines, number)
-        texts = set(self._symbol.findall(blob))
-        for text in texts - self._owner.keys():
-            self._owner[text] = self._judge(text, lines)
-        present = {id(found): found for text in texts if (found := self._owner[text])}
-        if len(present) == 1:
-            (found,) = present.values()
-            self._measure(found, lines, blob)
-        elif present:
-            for found, own in self._sorted(lines):
-                self._measure(found, own, b"\n".join(own))
+    def _look(self, chunk: bytes, number: int) -> None:
+        if self._snapshot_keys and all(key in chunk for key in self._snapshot_keys):
+            self._find_snapshots(chunk.splitlines(), number)
+        while match := self._new_symbol.search(chunk):
+            self._owner[match.group(1)] = self._judge(match.group(1), chunk.splitlines())
+            known = b"|".join(re.escape(text) for text in self._owner)
+            self._new_symbol = re.compile(self._symbol_before + rb'"(?!(?:%b)")([^"]+)"' % known)
+        if len(self.found) == 1:
+            (found,) = self.found.values()
+            self._measure(found, chunk)
+        elif self.found:
+            for found, own in self._sorted(chunk.splitlines()):
+                self._measure(found, b"\n".join(own))
 
     def _find_snapshots(self, lines: list[bytes], number: int) -> None:
         if self._body_decoder is None:
@@ -131,14 +132,17 @@ class Survey:
         for venue_symbol, mine in own.items():
             yield self.found[venue_symbol], mine + nameless
 
-    def _measure(self, found: Found, lines: list[bytes], blob: bytes) -> None:
-        for kind in self._kinds:
-            if isinstance(kind.message, Depth):
-                found.depth = found.depth or self._is_there(kind, lines)
-            else:
-                found.quotes = found.quotes or self._is_there(kind, lines)
-        found.price_decimals = self._numbers.price(blob, found.price_decimals)
-        found.quantity_decimals = self._numbers.quantity(blob, found.quantity_decimals)
+    def _measure(self, found: Found, chunk: bytes) -> None:
+        missing = [kind for kind in self._kinds if not (found.depth if kind.is_depth else found.quotes)]
+        if missing:
+            lines = chunk.splitlines()
+            for kind in missing:
+                there = self._is_there(kind, lines)
+                found.depth |= there and kind.is_depth
+                found.quotes |= there and not kind.is_depth
+        small = b"e-" in chunk or b"E-" in chunk
+        found.price_decimals = self._numbers.price(chunk, found.price_decimals, small)
+        found.quantity_decimals = self._numbers.quantity(chunk, found.quantity_decimals, small)
 
     def _is_there(self, kind: _Kind, lines: list[bytes]) -> bool:
         for line in lines:
@@ -160,6 +164,7 @@ class _Kind:
 
     def __init__(self, message: Depth | Quote) -> None:
         self.message = message
+        self.is_depth = isinstance(message, Depth)
         self._tests = [_condition(test) for test in message.when]
 
     def may_be(self, line: bytes) -> bool:
@@ -201,29 +206,29 @@ class _Numbers:
             quantities.add(_Place(shape.quantity_key, True, _QUOTE_MARK[_wider(shape.price, shape.quantity)]))
         self._prices, self._quantities = sorted(prices), sorted(quantities)
 
-    def price(self, blob: bytes, decimals: int) -> int:
-        """The finest decimals of prices, at least `decimals`."""
-        return _finest(self._prices, blob, decimals)
+    def price(self, chunk: bytes, decimals: int, small: bool) -> int:
+        """The finest decimals of prices, at least `decimals`. `small`: there may be powers of ten below one."""
+        return _finest(self._prices, chunk, decimals, small)
 
-    def quantity(self, blob: bytes, decimals: int) -> int:
+    def quantity(self, chunk: bytes, decimals: int, small: bool) -> int:
         """The finest decimals of quantities, at least `decimals`."""
-        return _finest(self._quantities, blob, decimals)
+        return _finest(self._quantities, chunk, decimals, small)
 
 
-def _finest(places: Sequence[_Place], blob: bytes, decimals: int) -> int:
-    small = rb"|[0-9.]++[eE]-[0-9]++" if b"e-" in blob or b"E-" in blob else b""
+def _finest(places: Sequence[_Place], chunk: bytes, decimals: int, small: bool) -> int:
     for place in places:
-        if not small and re.search(rb"\.[0-9]{%d}0*+[1-9]" % decimals, blob) is None:
+        if not small and re.search(rb"\.[0-9]{%d}0*+[1-9]" % decimals, chunk) is None:
             return decimals
-        decimals = _finest_at(place.before(), small, blob, decimals)
+        decimals = _finest_at(place.before(), chunk, decimals, small)
     return decimals
 
 
-def _finest_at(before: bytes, small: bytes, blob: bytes, decimals: int) -> int:
+def _finest_at(before: bytes, chunk: bytes, decimals: int, small: bool) -> int:
     at = 0
+    powers = rb"|[0-9.]++[eE]-[0-9]++" if small else b""
     while True:
-        finer = rb"%b([0-9]++\.[0-9]{%d}0*+[1-9][0-9]*+%b)" % (before, decimals, small)
-        for match in re.compile(finer).finditer(blob, at):
+        finer = rb"%b([0-9]++\.[0-9]{%d}0*+[1-9][0-9]*+%b)" % (before, decimals, powers)
+        for match in re.compile(finer).finditer(chunk, at):
             try:
                 more = parse_decimal(match.group(1).decode())[1]
             except NumberError:
@@ -246,9 +251,10 @@ def _condition(test: Condition) -> re.Pattern[bytes]:
     return re.compile(b"" if test.has is False else key)
 
 
-def _keyed(keys: Iterable[str], value: bytes) -> re.Pattern[bytes]:
-    names = b"|".join(re.escape(key.encode()) for key in sorted(set(keys)))
-    return re.compile(rb'"(?:%b)"\s*:\s*%b' % (names, value))
+def _keys_pattern(keys: Iterable[str]) -> bytes:
+    """Any of the keys, up to where its value begins. A single one begins with a literal, for speed."""
+    names = sorted({re.escape(key.encode()) for key in keys})
+    return rb'"%b"\s*+:\s*+' % (names[0] if len(names) == 1 else b"(?:%b)" % b"|".join(names))
 
 
 def _snapshot_keys(snapshot: Snapshot) -> list[bytes]:

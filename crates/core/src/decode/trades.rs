@@ -89,7 +89,7 @@ impl Decoder {
                     } else if let Some(text) = row.text(index, NumberForm::Bare) {
                         Cell { kind: Kind::Number, text }
                     } else {
-                        Cell { kind: Kind::False, text: Cow::Borrowed(b"") }
+                        Cell { kind: Kind::Object, text: Cow::Borrowed(b"") }
                     })
                 };
                 texts.push(trade_texts(trades, [value(0), value(1), value(2), value(3), value(4), value(5)])?);
@@ -176,7 +176,7 @@ fn trade_texts<'a>(trades: &Trades, values: [Option<Cell<'a>>; 6]) -> Result<Tra
         None => String::new(),
         Some(cell) => match cell.kind {
             Kind::Absent | Kind::Null => String::new(),
-            Kind::Text | Kind::Number => String::from_utf8_lossy(&cell.text).into_owned(),
+            Kind::Text | Kind::Number => String::from_utf8(cell.text.into_owned()).map_err(|_| Fault::Part)?,
             _ => return Err(Fault::Part),
         },
     };

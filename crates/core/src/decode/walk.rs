@@ -278,7 +278,7 @@ impl Decoder {
                         numbers[child.slot as usize] = number;
                         Slot { kind: Kind::Number, ..Slot::default() }
                     }
-                    Field::Fixed => Slot { kind: Kind::False, ..Slot::default() },
+                    Field::Fixed => Slot { kind: Kind::Object, ..Slot::default() },
                     Field::Bytes(bytes) => {
                         let (start, end) = span(bytes);
                         Slot { from: start as u32, to: end as u32, kind: Kind::Text }

@@ -213,12 +213,10 @@ def read_funding(reader: Reader, request: Request, symbol: Symbol) -> Call[Fundi
     """From a contract's rules."""
 
     def convert(row: ContractRow) -> FundingRate:
-        if row.funding_rate is None:
-            raise BodyError(f"{row.name} has no funding_rate")
-        next_ns = ns_of(row.funding_next_apply or Decimal(0), "s")
-        return FundingRate(
-            symbol, row.funding_rate, next_ns, row.funding_interval or None, row.mark_price, row.index_price
-        )
+        if row.funding_rate is None or row.funding_interval is not None and row.funding_interval < 0:
+            raise BodyError(f"{row.name}: funding_rate {row.funding_rate}, interval {row.funding_interval}")
+        next_ns, interval_s = ns_of(row.funding_next_apply or Decimal(0), "s"), row.funding_interval or None
+        return FundingRate(symbol, row.funding_rate, next_ns, interval_s, row.mark_price, row.index_price)
 
     return reader.call(request, ContractRow, convert)
 

@@ -30,7 +30,8 @@ _UNKNOWN = Rule(VenueUnavailableError, Outcome.UNKNOWN)
 
 _SPOT_CODES = rules(
     {
-        AuthenticationError: "400 401 602 10072 10073 30020 70011 140002 700001 700002 700003 700005 700006 700007 730706",
+        AuthenticationError: "400 401 602 10072 10073 30020 70011 140002 "
+        "700001 700002 700003 700005 700006 700007 730706",
         InsufficientBalanceError: "10101 30004 30005",
         InvalidOrderError: "10095 10096 10097 10102 30002 30003 30010 30029 30087 88013",
         OrderNotFoundError: "-2011 -2013 22222 30026",
