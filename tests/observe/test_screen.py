@@ -52,7 +52,7 @@ def test_the_best_spread_stands_first_and_what_ended_says_why(make) -> None:
 
 def test_a_narrow_screen_shows_what_cannot_be_done_without(make, busy) -> None:
     text = "\n".join(printed(draw(busy, (), "SIMULATED", 80, 24), 80))
-    for word in ("SIMULATED", "net bps", "buy gate", "live", "1 gap", "BTC/USDT", "open"):
+    for word in ("SIMULATED", "best net", "buy gate", "live", "1 gap", "BTC/USDT", "open"):
         assert word in text
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oneprice.errors import RecordingError
-from oneprice.market.recording import Header, Recorder, RecordedListing, RecordingFile, RecordingWriter, Rest, Tag
+from oneprice.market.recording import Header, RecordedListing, Recorder, RecordingFile, RecordingWriter, Rest, Tag
 from oneprice.model import AssetName, ExchangeName, MarketKind, Symbol, SymbolInfo
 from oneprice.venues.kit import Request, Response
 
@@ -29,7 +29,10 @@ INFO = SymbolInfo(
     taker_fee=Decimal("0.001"),
 )
 HEADER = Header(
-    venue="binance", market=MarketKind.SPOT, started_ns=0, listings=(RecordedListing(info=INFO, lot_size=Decimal("1e-6")),)
+    venue="binance",
+    market=MarketKind.SPOT,
+    started_ns=0,
+    listings=(RecordedListing(info=INFO, lot_size=Decimal("1e-6")),),
 )
 
 
@@ -48,7 +51,9 @@ def read(path: Path) -> list[bytes]:
 
 
 @given(frames=st.lists(st.binary(max_size=300), max_size=60), block_bytes=st.integers(1, 4000))
-def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, frames: list[bytes], block_bytes: int) -> None:
+def test_what_is_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory, frames: list[bytes], block_bytes: int
+) -> None:
     path = write(tmp_path_factory.mktemp("r"), frames, block_bytes)
     file = RecordingFile(path)
     rows = list(file.records())
@@ -138,9 +143,7 @@ def test_a_flipped_bit_is_never_read_as_data(tmp_path_factory: pytest.TempPathFa
     path.write_bytes(damaged)
     got: list[bytes] = []
     with pytest.raises(RecordingError, match=path.name):
-        got.extend(
-            payload for _, _, tag, payload in RecordingFile(path).records() if tag == Tag.FRAME
-        )
+        got.extend(payload for _, _, tag, payload in RecordingFile(path).records() if tag == Tag.FRAME)
     assert got == frames[: len(got)]
 
 
@@ -178,7 +181,10 @@ def test_the_recorder_keeps_each_market_in_its_own_files(tmp_path: Path) -> None
     assert recorder.frames == 2
     assert recorder.lost == 0
     by_market = {file.header.name: list(file.records()) for file in map(RecordingFile, recorder.files)}
-    assert [(row[2], row[3][:5]) for row in by_market["binance-spot"]][:2] == [(Tag.OPENED, b"strea"), (Tag.FRAME, b"first")]
+    assert [(row[2], row[3][:5]) for row in by_market["binance-spot"]][:2] == [
+        (Tag.OPENED, b"strea"),
+        (Tag.FRAME, b"first"),
+    ]
     assert [row[2] for row in by_market["binance-spot"]] == [Tag.OPENED, Tag.FRAME, Tag.REST, Tag.CLOSED]
     assert [(row[2], row[3]) for row in by_market["gate-usdm"]] == [(Tag.OPENED, b"public"), (Tag.BINARY, b"\xff")]
 

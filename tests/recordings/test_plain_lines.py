@@ -22,7 +22,7 @@ def frames(path: Path) -> list[tuple[int, bytes]]:
 
 
 @pytest.mark.parametrize("pack", PACKS)
-@given(rows=st.lists(st.tuples(st.integers(0, 2**62), st.text("abc{}\": ,", min_size=1).filter(str.strip)), max_size=30))
+@given(rows=st.lists(st.tuples(st.integers(0, 2**62), st.text('abc{}": ,', min_size=1).filter(str.strip)), max_size=30))
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, pack: str, rows: list[tuple[int, str]]
 ) -> None:
@@ -37,7 +37,7 @@ def test_what_is_written_is_read(
 
 def test_more_than_a_chunk_keeps_every_line(tmp_path: Path) -> None:
     path = tmp_path / "file.gz"
-    rows = [(number, b"x" * (number % 4_000)+ b"y") for number in range(3_000)]
+    rows = [(number, b"x" * (number % 4_000) + b"y") for number in range(3_000)]
     path.write_bytes(gzip.compress(b"".join(b"%d %b\n" % row for row in rows), 1))
     file = PlainFile(path)
     assert [(ns, frame) for _, ns, frame in file.frames()] == rows

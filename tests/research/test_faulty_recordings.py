@@ -6,17 +6,18 @@ import gzip
 import json
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.research.written import Levels, Line, Market, make_market, write_lines
 
 from oneprice.core.states import BookState
 from oneprice.research.names import parse_place
 from oneprice.research.replay import Replay
 from oneprice.research.sources import open_place
-from research_market import Levels, Line, Market, make_market, write_lines
 
 FAULTS = ("removed", "doubled", "swapped")
 CUT_LINES = 6_000
@@ -62,7 +63,7 @@ def small(futures: bool) -> Market:
 def test_an_unspoiled_recording_is_live_and_right_at_every_number(tmp_path: Path, market: str) -> None:
     made = small(market == "binance-usdm")
     path = write_lines(tmp_path / "whole", made.lines)
-    seen = {number: levels for number, levels in watched(path, market)}
+    seen = dict(watched(path, market))
     assert set(seen) == set(list(made.books)[5:])
     for number, levels in seen.items():
         assert as_numbers(levels) == as_numbers(made.books[number])
@@ -85,11 +86,10 @@ def test_one_spoiled_frame_never_gives_a_live_wrong_book(
 def cut_of(path: Path) -> tuple[list[Line], list[int], dict[int, tuple[float, float, int]]]:
     """The first lines of a real file, where its diffs are, and best bid, best ask, count of levels by number."""
     lines: list[Line] = []
-    for text in gzip.open(path):
-        stamp, frame = text.split(b" ", 1)
-        lines.append((int(stamp), frame.strip()))
-        if len(lines) == CUT_LINES:
-            break
+    with gzip.open(path) as file:
+        for text in islice(file, CUT_LINES):
+            stamp, frame = text.split(b" ", 1)
+            lines.append((int(stamp), frame.strip()))
     depth_at = [place for place, (_, frame) in enumerate(lines) if b'"depthUpdate"' in frame]
     (start,) = (json.loads(frame) for _, frame in lines if frame.startswith(b'{"lastUpdateId"'))
     sides = [{float(price): float(size) for price, size in start[name]} for name in ("bids", "asks")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -57,7 +58,7 @@ def slow(quotes: Quotes) -> Slow:
         return Slow([])
     moments = sorted({ns for _, ns, _, _ in quotes if start <= ns <= end} | {start, end})
     segments = []
-    for since, until in zip(moments, moments[1:], strict=False):
+    for since, until in pairwise(moments):
         bid = [bid for listing, ns, bid, _ in quotes if listing == SELL and ns <= since][-1]
         ask = [ask for listing, ns, _, ask in quotes if listing == BUY and ns <= since][-1]
         segments.append((since, until, (bid / ask - 1) * 1e4 if bid and ask else None))

@@ -9,7 +9,7 @@
 //! all triangles of its venue); `standing` (as `pairs`, while an opportunity stands in every group); `rescan_group`
 //! and `rescan_all` (no increments: all pairs of the group, or of all groups, after each change).
 
-use oneprice_core::listing::Listing;
+use oneprice_core::listing::{Listing, Top};
 use oneprice_core::scan::{Happened, Scan};
 use oneprice_core::sizing::{BUY, SELL};
 use oneprice_core::specs::{HubConfig, ListingSpec};
@@ -25,6 +25,7 @@ const LEVELS: u64 = 50;
 struct World {
     listings: Vec<Listing>,
     scan: Scan,
+    tops: Vec<Top>,
     groups: Vec<Vec<u32>>,
     touched: Vec<u32>,
     chance: u64,
@@ -53,6 +54,7 @@ impl World {
         let mut world = World {
             listings: Vec::new(),
             scan: Scan::new(0.0),
+            tops: Vec::new(),
             groups: vec![Vec::new(); symbols as usize],
             touched: Vec::new(),
             chance: 0x9e37_79b9_7f4a_7c15,
@@ -100,8 +102,10 @@ impl World {
         self.scan.add(&listing);
         self.listings.push(listing);
         let number = self.listings.len() as u32 - 1;
-        self.scan.changed(number, &self.listings, 0, &mut self.happened);
+        let top = self.listings[number as usize].top;
+        self.scan.changed(number, true, &top, &self.listings, 0, &mut self.happened);
         self.happened.clear();
+        self.tops.push(top);
         number
     }
 
@@ -134,10 +138,13 @@ impl World {
         self.chance ^= self.chance << 17;
         let place = ((self.chance >> 32) * self.touched.len() as u64) >> 32;
         let number = self.touched[place as usize];
-        let top = &mut self.listings[number as usize].top;
-        let down = self.chance & 1;
-        top.bid.0 ^= down;
+        let top = &mut self.tops[number as usize];
+        top.bid.0 ^= self.chance & 1;
         top.ask.0 = top.bid.0 + 1;
+        let top = *top;
+        if mode != "pairs" && mode != "one_group" {
+            self.listings[number as usize].top = top; // sizing and the naive loops read it there
+        }
         match mode {
             "rescan_group" => {
                 let group = number as usize % self.groups.len();
@@ -145,7 +152,7 @@ impl World {
             }
             "rescan_all" => self.told += u64::from(rescan(&self.listings, &self.groups)),
             _ => {
-                self.scan.changed(number, &self.listings, 1, &mut self.happened);
+                self.scan.changed(number, true, &top, &self.listings, 1, &mut self.happened);
                 self.told += self.happened.len() as u64;
                 self.happened.clear();
             }

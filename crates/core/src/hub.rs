@@ -158,7 +158,11 @@ impl Hub {
         self.message_of_frame = None;
         if self.read(stream, frame, now_ns).is_err() {
             self.flags |= flag::MALFORMED;
-            let fed: Vec<u32> = self.feeds[stream].listings.iter().copied().collect();
+            self.listing_of_frame = None;
+            self.message_of_frame = None;
+            let feed = &mut self.feeds[stream];
+            feed.heard(now_ns);
+            let fed: Vec<u32> = feed.listings.iter().copied().collect();
             for number in fed {
                 self.listings[number as usize].counts.malformed += 1;
                 self.lose_one(number, Reason::Malformed, now_ns);
@@ -474,7 +478,8 @@ impl Hub {
             let reason = target.reason;
             self.tell(Event::State { ns: now_ns, listing: number, state, reason }, flag::STATE);
         }
-        self.scan.changed(number, &self.listings, now_ns, &mut self.happened);
+        let live = state == BookState::Live;
+        self.scan.changed(number, live, &top, &self.listings, now_ns, &mut self.happened);
         if !self.happened.is_empty() {
             self.tell_happened(now_ns);
         }

@@ -4,6 +4,7 @@
 //! Python package `oneprice.core` is its specification; both give the same results for the same calls.
 
 pub mod book;
+mod cycles;
 pub mod decode;
 pub mod describe;
 pub mod event;

@@ -1,6 +1,7 @@
 //! The scan: after a top changed, which spreads and cycles that touch it survive the fees (`oneprice.core.scan`).
 
-use crate::listing::Listing;
+use crate::cycles::{Cycles, Touched};
+use crate::listing::{Listing, Top};
 use crate::sizing::{BUY, Missed, Sized, Step, ask_factor, bid_factor, size_cycle, size_pair};
 use crate::specs::PPB;
 use crate::states::{BookState, Miss};
@@ -66,23 +67,28 @@ pub enum Happened {
     Closed(Open),
 }
 
-#[derive(Debug, Default)]
+/// The best of a group: all that a change is held against, in one cache line.
+#[derive(Debug)]
+#[repr(align(64))]
 struct Group {
-    members: Vec<u32>,
-    bids: Vec<f64>,
-    asks: Vec<f64>,
+    best_bid: f64,
+    best_ask: f64,
+    bid_holder: u32,
+    ask_holder: u32,
+    /// Pairs that stand.
     open: usize,
+    members: Vec<u32>,
 }
 
+/// A listing's place in the scan.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Place {
     group: u32,
-    index: u32,
     bid_factor: f64,
     ask_factor: f64,
     bid: f64,
     ask: f64,
-    cycles: Vec<u32>,
 }
 
 /// Groups, cycles and the opportunities that stand.
@@ -93,8 +99,7 @@ pub struct Scan {
     groups: Vec<Group>,
     group_of: HashMap<String, u32>,
     places: Vec<Place>,
-    cycles: Vec<Vec<Step>>,
-    open_cycles: Vec<bool>,
+    cycles: Cycles,
 }
 
 impl Scan {
@@ -106,8 +111,7 @@ impl Scan {
             groups: Vec::new(),
             group_of: HashMap::new(),
             places: Vec::new(),
-            cycles: Vec::new(),
-            open_cycles: Vec::new(),
+            cycles: Cycles::default(),
         }
     }
 
@@ -115,42 +119,35 @@ impl Scan {
     pub fn add(&mut self, listing: &Listing) {
         let spec = &listing.spec;
         let number = self.places.len() as u32;
-        let (mut group, mut index) = (NO_GROUP, 0);
+        let mut group = NO_GROUP;
         if !spec.group.is_empty() {
             let next = self.groups.len() as u32;
             group = *self.group_of.entry(spec.group.clone()).or_insert(next);
             if group == next {
-                self.groups.push(Group::default());
+                self.groups.push(Group {
+                    best_bid: f64::NEG_INFINITY,
+                    best_ask: f64::INFINITY,
+                    bid_holder: number,
+                    ask_holder: number,
+                    open: 0,
+                    members: Vec::new(),
+                });
             }
-            let members = &mut self.groups[group as usize];
-            index = members.members.len() as u32;
-            members.members.push(number);
-            members.bids.push(f64::NEG_INFINITY);
-            members.asks.push(f64::INFINITY);
+            self.groups[group as usize].members.push(number);
         }
         self.places.push(Place {
             group,
-            index,
             bid_factor: bid_factor(spec),
             ask_factor: ask_factor(spec),
             bid: f64::NEG_INFINITY,
             ask: f64::INFINITY,
-            cycles: Vec::new(),
         });
+        self.cycles.add_listing();
     }
 
-    /// Watches a cycle.
+    /// Watches a cycle; gives its number.
     pub fn add_cycle(&mut self, steps: Vec<Step>) -> u32 {
-        let number = self.cycles.len() as u32;
-        for &(listing, _) in &steps {
-            let cycles = &mut self.places[listing as usize].cycles;
-            if cycles.last() != Some(&number) {
-                cycles.push(number);
-            }
-        }
-        self.cycles.push(steps);
-        self.open_cycles.push(false);
-        number
+        self.cycles.add(steps)
     }
 
     /// What stands, by key.
@@ -158,33 +155,41 @@ impl Scan {
         self.open.values()
     }
 
-    /// The top or state of a listing changed. Whether anything opened, changed or closed; what, goes to `tell`.
+    /// The top or state of a listing changed. What opened, changed or closed goes to `tell`.
     #[inline]
-    pub fn changed(&mut self, number: u32, listings: &[Listing], now_ns: i64, tell: &mut Vec<Happened>) {
-        let listing = &listings[number as usize];
-        let live = listing.state() == BookState::Live;
+    pub fn changed(
+        &mut self,
+        number: u32,
+        live: bool,
+        top: &Top,
+        listings: &[Listing],
+        now_ns: i64,
+        tell: &mut Vec<Happened>,
+    ) {
         let place = &mut self.places[number as usize];
-        let top = &listing.top;
-        place.bid = if live && top.bid.1 != 0 { top.bid.0 as f64 * place.bid_factor } else { f64::NEG_INFINITY };
-        place.ask = if live && top.ask.1 != 0 { top.ask.0 as f64 * place.ask_factor } else { f64::INFINITY };
-        let (group, index, bid, ask) = (place.group, place.index as usize, place.bid, place.ask);
-        if group != NO_GROUP {
-            let edge = self.edge;
-            let members = &mut self.groups[group as usize];
-            members.bids[index] = bid;
-            members.asks[index] = ask;
-            let limit = ask * edge;
-            let mut crosses = false;
-            for (&other_bid, &other_ask) in members.bids.iter().zip(&members.asks) {
-                crosses |= other_bid > limit;
-                crosses |= bid > other_ask * edge;
+        let bid = if live && top.bid.1 != 0 { top.bid.0 as f64 * place.bid_factor } else { f64::NEG_INFINITY };
+        let ask = if live && top.ask.1 != 0 { top.ask.0 as f64 * place.ask_factor } else { f64::INFINITY };
+        (place.bid, place.ask) = (bid, ask);
+        if place.group != NO_GROUP {
+            let index = place.group;
+            let group = &mut self.groups[index as usize];
+            if bid >= group.best_bid {
+                (group.best_bid, group.bid_holder) = (bid, number);
+            } else if group.bid_holder == number {
+                find_best_bid(group, &self.places);
             }
-            if crosses || members.open > 0 {
-                self.hold_pairs(number, group, listings, now_ns, tell);
+            if ask <= group.best_ask {
+                (group.best_ask, group.ask_holder) = (ask, number);
+            } else if group.ask_holder == number {
+                find_best_ask(group, &self.places);
+            }
+            if group.best_bid > group.best_ask * self.edge || group.open > 0 {
+                self.hold_pairs(number, index, listings, now_ns, tell);
             }
         }
-        if !self.places[number as usize].cycles.is_empty() {
-            self.try_cycles(number, listings, now_ns, tell);
+        let touched = self.cycles.changed(number, (1.0 / ask, bid.max(0.0)), self.edge);
+        if touched != Touched::None {
+            self.try_cycles(number, touched, listings, now_ns, tell);
         }
     }
 
@@ -207,7 +212,7 @@ impl Scan {
             }
             found.extend(nearest);
         }
-        for cycle in 0..self.cycles.len() as u32 {
+        for cycle in 0..self.cycles.len() {
             let key = Key { kind: CYCLE, first: cycle, second: 0 };
             if !self.open.contains_key(&key) {
                 found.extend(self.near_cycle(key, listings));
@@ -276,32 +281,28 @@ impl Scan {
         }
     }
 
-    fn try_cycles(&mut self, number: u32, listings: &[Listing], now_ns: i64, tell: &mut Vec<Happened>) {
-        for index in 0..self.places[number as usize].cycles.len() {
-            let cycle = self.places[number as usize].cycles[index];
-            let ratio = self.cycle_ratio(cycle);
-            let nets = ratio > self.edge;
-            if !nets && !self.open_cycles[cycle as usize] {
+    fn try_cycles(
+        &mut self,
+        number: u32,
+        touched: Touched,
+        listings: &[Listing],
+        now_ns: i64,
+        tell: &mut Vec<Happened>,
+    ) {
+        for index in 0.. {
+            let Some(&cycle) = self.cycles.touched(number, touched).get(index) else { return };
+            let nets = self.cycles.ratio(cycle) > self.edge;
+            if !nets && !self.cycles.is_open(cycle) {
                 continue;
             }
             let wanted_bps = (self.edge - 1.0) * 1e4;
             let sized = nets
-                .then(|| size_cycle(&self.cycles[cycle as usize], listings).ok())
+                .then(|| size_cycle(self.cycles.steps(cycle), listings).ok())
                 .flatten()
                 .filter(|sized| sized.net_bps > wanted_bps);
-            self.open_cycles[cycle as usize] = sized.is_some();
+            self.cycles.set_open(cycle, sized.is_some());
             self.note(Key { kind: CYCLE, first: cycle, second: 0 }, sized, now_ns, tell);
         }
-    }
-
-    /// What one unit of the start asset becomes at the tops, after fees.
-    fn cycle_ratio(&self, cycle: u32) -> f64 {
-        let mut ratio = 1.0;
-        for &(number, side) in &self.cycles[cycle as usize] {
-            let place = &self.places[number as usize];
-            ratio *= if side == BUY { 1.0 / place.ask } else { place.bid.max(0.0) };
-        }
-        ratio
     }
 
     fn near_pair(&self, key: Key, listings: &[Listing]) -> Option<Near> {
@@ -332,8 +333,8 @@ impl Scan {
     }
 
     fn near_cycle(&self, key: Key, listings: &[Listing]) -> Option<Near> {
-        let steps = &self.cycles[key.first as usize];
-        let ratio = self.cycle_ratio(key.first);
+        let steps = self.cycles.steps(key.first);
+        let ratio = self.cycles.ratio(key.first);
         let quoted = ratio > 0.0;
         if !quoted {
             return None;
@@ -350,5 +351,25 @@ impl Scan {
             (Miss::Fees, steps[0].0)
         };
         Some(Near { key, gross_bps, net_bps, miss, listing })
+    }
+}
+
+fn find_best_bid(group: &mut Group, places: &[Place]) {
+    group.best_bid = f64::NEG_INFINITY;
+    for &member in &group.members {
+        let bid = places[member as usize].bid;
+        if bid >= group.best_bid {
+            (group.best_bid, group.bid_holder) = (bid, member);
+        }
+    }
+}
+
+fn find_best_ask(group: &mut Group, places: &[Place]) {
+    group.best_ask = f64::INFINITY;
+    for &member in &group.members {
+        let ask = places[member as usize].ask;
+        if ask <= group.best_ask {
+            (group.best_ask, group.ask_holder) = (ask, member);
+        }
     }
 }

@@ -32,6 +32,7 @@ class ShareDone:
             self._bar.stop()
 
     def __call__(self, share: float) -> None:
+        """So much is done."""
         now_s = time.monotonic()
         if now_s - self._started_s < SHOW_AFTER_S:
             return

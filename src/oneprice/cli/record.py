@@ -58,8 +58,8 @@ def record(
 ) -> int:
     """Record raw frames with their receive times, snapshots and rules, never parsed on the way.
 
-    A file for each market and hour, packed with zstd. `oneprice scan --replay FOLDER` and `oneprice replay FOLDER`
-    read them.
+    A file for each market and hour, packed with zstd. `oneprice scan --replay FOLDER` and `oneprice replay
+    FOLDER` read them.
     """
     from oneprice.cli.loop import run
     from oneprice.cli.places import recordings_dir

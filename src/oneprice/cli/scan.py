@@ -41,8 +41,8 @@ def scan(
 ) -> int:
     """Find the spreads that survive taker fees. No keys, no orders.
 
-    On recordings: `oneprice scan --replay binance-spot=DIR --replay binance-usdm=DIR`. Without --replay: on live
-    public data of the venues.
+    On recordings: `oneprice scan --replay binance-spot=DIR --replay binance-usdm=DIR`. Without --replay: on
+    live public data of the venues.
     """
     if not places:
         if contract_sizes or quotes != "bba":

@@ -22,7 +22,7 @@ def _choose() -> tuple[str, str]:
     if wanted == "python":
         return "python", "chosen by ONEPRICE_CORE"
     try:
-        from oneprice import _core
+        import oneprice._core as _core
     except ImportError as error:
         if wanted == "rust":
             raise ConfigError(f"ONEPRICE_CORE is rust, but the Rust core is not built ({error})") from error

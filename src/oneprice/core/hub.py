@@ -115,6 +115,8 @@ class Hub:
             self._read(feed, frame, now_ns)
         except FrameError:
             self._flags |= MALFORMED
+            self.listing_of_frame = self.message_of_frame = -1
+            feed.heard_ns, feed.silent = now_ns, False
             for number in sorted(feed.listings):
                 self._listings[number].counts.malformed += 1
                 self._lose(number, Reason.MALFORMED, now_ns)

@@ -76,11 +76,25 @@ class Scale(dict[str, int]):
     def __missing__(self, text: str) -> int:
         if type(text) is not str:
             raise TypeError("no text")
-        count = self.count(text)
+        count = self._plain_count(text)
+        if count < 0:
+            count = self.count(text)
         if len(self) >= CACHE_MAX:
             self.clear()
         self[text] = count
         return count
+
+    def _plain_count(self, text: str) -> int:
+        """The common case without a pattern: short digits with one point, on a grid of single steps. -1 for others."""
+        whole, point, fraction = text.partition(".")
+        digits = whole + fraction[: self._shift]
+        beyond = fraction[self._shift :]
+        if beyond.strip("0") or len(text) > 17 or self._unit != 1 or (point and not fraction) or not whole:
+            return -1
+        if not digits.isdigit() or not digits.isascii():
+            return -1
+        count = int(digits) * int(10 ** (self._shift - len(digits) + len(whole)))
+        return count if (count or self._zero) and count < MANTISSA_MAX else -1
 
     def count(self, text: str) -> int:
         """Work it out. Raises OffGrid, NumberError."""

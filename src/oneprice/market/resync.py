@@ -105,7 +105,13 @@ class Recovery:
         self._running.discard(book)
 
     async def _brake(self, book: Book) -> None:
-        """A book that is lost again soon after each recovery is recovered ever more rarely."""
+        """A book that is lost again soon after each recovery is recovered ever more rarely.
+
+        Not so when it was its connection that was lost: the waits between connections are brake enough.
+        """
+        if self._reason(book) in (Reason.DISCONNECTED, Reason.WAITING):
+            self._recovered.setdefault(book, (0, 0))
+            return
         config, clock = self._context.config, self._context.clock
         relapses, recovered_ns = self._recovered.get(book, (0, -config.stable_after_max_ms * MS))
         relapsed = clock.monotonic_ns() - recovered_ns < config.stable_after_max_ms * MS

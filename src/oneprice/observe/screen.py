@@ -51,7 +51,7 @@ def _spreads(view: MarketView, rows: int, *, wide: bool) -> Table:
     table = plain_table()
     table.add_column("what", width=10)
     table.add_column("where", no_wrap=True, overflow="ellipsis", ratio=1, min_width=36 if wide else 20)
-    for heading, columns in (("gross", 6), ("fees", 5), ("net bps", 7), ("size", 11)):
+    for heading, columns in (("gross", 6), ("fees", 5), ("best net", 8), ("size", 11)):
         table.add_column(heading, justify="right", width=columns)
     if wide:
         table.add_column("worth", justify="right", width=12)

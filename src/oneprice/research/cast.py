@@ -25,8 +25,8 @@ UNKNOWN_FEE_BPS = Decimal(10)
 class Part(NamedTuple):
     """One listing. `fee_bps`: the taker fee of its leg. `from_book`: quotes come from the book, not the quote stream.
 
-    `price`: what one tick is worth per base coin, for statistics. `group`: what it is compared with in sizing; empty
-    when quantities cannot be compared.
+    `price`: what one tick is worth per base coin, for statistics. `group`: what it is compared with in
+    sizing; empty when quantities cannot be compared.
     """
 
     number: int
@@ -105,7 +105,7 @@ class Fees:
             return Decimal(str(self._markets(info.venue, info.market).taker_fee_bps))
         except ConfigError:
             self.notes.append(
-                f"the fees of {market} are not known: {UNKNOWN_FEE_BPS} bps are counted; --fees-bps sets both legs' total"
+                f"the fees of {market} are not known: {UNKNOWN_FEE_BPS} bps are counted; see --fees-bps"
             )
             return UNKNOWN_FEE_BPS
 
@@ -130,7 +130,9 @@ def cast(
             known = recorded.get(name)
             recorded[name] = listing if known is None else _together(known, listing)
     if not recorded:
-        raise ConfigError(f"none of {', '.join(wanted)} is in the recordings" if wanted else "no listing is in the recordings")
+        raise ConfigError(
+            f"none of {', '.join(wanted)} is in the recordings" if wanted else "no listing is in the recordings"
+        )
     for name in contract_sizes:
         if name not in recorded:
             raise ConfigError(f"{name} is not in the recordings; there are: {', '.join(recorded)}")
@@ -178,9 +180,7 @@ def _as_subscribed(listing: RecordedListing, markets: Markets) -> RecordedListin
             has[channel] = True
         except NotSupported:
             has[channel] = False
-    return replace(
-        listing, depth=listing.depth and has[Channel.DEPTH], quotes=listing.quotes and has[Channel.QUOTE]
-    )
+    return replace(listing, depth=listing.depth and has[Channel.DEPTH], quotes=listing.quotes and has[Channel.QUOTE])
 
 
 def _common(one: Decimal, other: Decimal) -> Decimal:

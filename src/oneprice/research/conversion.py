@@ -42,9 +42,7 @@ def into_lines(
         raise NotSupported(f"{source.path} holds stored quotes, which are no frames of {header.name}")
     books = _book_requests(header, markets)
     if len(books) > 1:
-        raise NotSupported(
-            f"{source.path} holds REST books of {len(books)} listings: lines do not say whose a book is"
-        )
+        raise NotSupported(f"{source.path} holds REST books of {len(books)} listings: lines do not say whose a book is")
     path = _free_path(source, folder)
     count = 0
     try:

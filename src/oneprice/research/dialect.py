@@ -1,14 +1,13 @@
 """How frames are read: a venue's own, from its folder, and those of quotes that another program stored.
 
-A stored quote is `{"s":"BTC/USDT","b":"..","B":"..","a":"..","A":".."}`: best bid, its quantity, best ask, its
-quantity. A program that stores what it last knew stores it again and again: a quote that equals the one before it is
-no sign that its feed is alive.
+A stored quote is `{"s":"BTC/USDT","b":"..","B":"..","a":"..","A":".."}`: best bid, its quantity, best ask,
+its quantity. A program that stores what it last knew stores it again and again: a quote that equals the one
+before it is no sign that its feed is alive.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-
 from typing import TypeVar
 
 import msgspec
@@ -68,9 +67,7 @@ def quote_frame(symbol: str, bid: str, bid_quantity: str, ask: str, ask_quantity
 def book_stream(market: PublicMarket, path: str) -> Stream:
     """What moves books on the connections of one kind. Trades are left out: nothing here needs them."""
     stream = market.stream(path)
-    return replace(
-        stream, messages=tuple(message for message in stream.messages if not isinstance(message, Trades))
-    )
+    return replace(stream, messages=tuple(message for message in stream.messages if not isinstance(message, Trades)))
 
 
 def mixed_stream(market: PublicMarket) -> Stream:

@@ -1,9 +1,9 @@
 """Logs of opportunities that a bot believed in: one row for each, with the bid there and the ask here.
 
-A row is no evidence of a fresh quote: the bot logs what it last knew. So a side counts as quoted anew only when its own
-price changes. The bid of the won side was logged in USDT, converted with an official rate of exchange; no market trades
-at that rate. What the venue quoted is the bid in won, and that is what is taken from the row: BTC/KRW is another thing
-than BTC/USDT.
+A row is no evidence of a fresh quote: the bot logs what it last knew. So a side counts as quoted anew only
+when its own price changes. The bid of the won side was logged in USDT, converted with an official rate of
+exchange; no market trades at that rate. What the venue quoted is the bid in won, and that is what is taken
+from the row: BTC/KRW is another thing than BTC/USDT.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ def paced(
 ) -> None:
     """Go through `times_ns`, each not before it is due: (its time minus the first one) over `speed`.
 
-    `speed` 0 waits for nothing. `on_look` is called with the recording's time every `look_every_s`, also while
-    waiting; `sleep` is never asked for more than a tenth of a second.
+    `speed` 0 waits for nothing. `on_look` is called with the recording's time every `look_every_s`, also
+    while waiting; `sleep` is never asked for more than a tenth of a second.
     """
     started_s = looked_s = now_s()
     first_ns = -1

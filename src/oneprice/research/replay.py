@@ -17,7 +17,7 @@ from oneprice.errors import RecordingError
 from oneprice.market.recording import Header, Rest, Tag
 from oneprice.market.triangles import Pair, triangles
 from oneprice.model import SymbolInfo
-from oneprice.research.cast import Fees, Part, cast
+from oneprice.research.cast import Fees, cast
 from oneprice.research.dialect import Markets, frames_of
 from oneprice.research.findings import Findings
 from oneprice.research.sources import SOURCE_BITS, Source, market_of, merged
@@ -42,7 +42,8 @@ _UNSURE = frozenset((int(BookState.GAP), int(BookState.SYNCING), int(BookState.C
 class Wire:
     """One connection of a recording: its stream in the hub, and how to learn whose an unknown frame is.
 
-    `stored`: it carries quotes that another program stored. `numbers`: their listings, by how the frames begin.
+    `stored`: it carries quotes that another program stored. `numbers`: their listings, by how the frames
+    begin.
     """
 
     def __init__(self, stream: int, description: Stream, known: Mapping[str, int], stored: bool) -> None:
@@ -54,8 +55,9 @@ class Wire:
 class Replay:
     """All recordings as one run. `hub`, `parts`, `spreads` and `findings` are for reading.
 
-    `wanted`: BASE/QUOTE names, empty for all. `quotes`: `bba` for best-bid-ask frames, `depth` for the tops of books.
-    `fees_bps`: of both legs together, None for the venues' own. Raises ConfigError, RecordingError.
+    `wanted`: BASE/QUOTE names, empty for all. `quotes`: `bba` for best-bid-ask frames, `depth` for the tops
+    of books. `fees_bps`: of both legs together, None for the venues' own. Raises ConfigError,
+    RecordingError.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """What a scan of recordings tells: one object for programs.
 
-Prices and quantities are decimal texts, spreads are in basis points, times are nanoseconds since 1970 or in the unit
-that their names say. Null stands for what is not there.
+Prices and quantities are decimal texts, spreads are in basis points, times are nanoseconds since 1970 or in
+the unit that their names say. Null stands for what is not there.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ REFUSED_MAX = 100
 
 class BookReport(msgspec.Struct, kw_only=True):
     """A listing. `frames`: depth frames (stored quotes where it has no depth), of which `applied` moved the book and
-    `dropped` were old news. `levels`: of both sides. The best bid and ask are the book's, or the last quote's where
-    it has no depth; `quote_bid`, `quote_ask` are the last best-bid-ask frame's. `why`: why it is not LIVE."""
+    `dropped` were old news. `levels`: of both sides. The best bid and ask are the book's, or the last
+    quote's where it has no depth; `quote_bid`, `quote_ask` are the last best-bid-ask frame's. `why`: why it
+    is not LIVE."""
 
     listing: str
     frames: int

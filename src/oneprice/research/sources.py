@@ -153,9 +153,7 @@ class Lines:
             tick_size=found.tick_size,
             lot_size=found.lot_size,
         )
-        return RecordedListing(
-            info=info, inferred=True, sizes_known=coins, depth=found.depth, quotes=found.quotes
-        )
+        return RecordedListing(info=info, inferred=True, sizes_known=coins, depth=found.depth, quotes=found.quotes)
 
     def _whose_books(self, market: PublicMarket, listings: Sequence[RecordedListing]) -> Request | None:
         """A REST book does not say whose it is: it is of the only listing whose depth is in the file."""
@@ -172,7 +170,7 @@ class Lines:
 
 
 def open_place(place: Place, wanted: Sequence[str], markets: Markets = market_of) -> list[Source]:
-    """All recordings at a path; in a folder, those of the market that `place` names. Raises RecordingError, ConfigError."""
+    """All recordings at a path; in a folder, those of the market that is named. Raises RecordingError, ConfigError."""
     if place.path.is_file():
         return list(_open_file(place, place.path, wanted, markets))
     found: list[Source] = []

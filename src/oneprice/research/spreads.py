@@ -1,8 +1,9 @@
 """Spreads over time: how long each direction stood how high, and how often it stood above the fees.
 
-Gross is the bid of the selling side over the ask of the buying side minus one. Quotes hold from their receipt until the
-next one of the same listing. A direction is judged from the later first quote to the earlier last quote of its two
-listings, cut exactly there: what came after one side spoke last is held back until it speaks again.
+Gross is the bid of the selling side over the ask of the buying side minus one. Quotes hold from their
+receipt until the next one of the same listing. A direction is judged from the later first quote to the
+earlier last quote of its two listings, cut exactly there: what came after one side spoke last is held back
+until it speaks again.
 """
 
 from __future__ import annotations

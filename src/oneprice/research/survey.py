@@ -1,7 +1,7 @@
 """The first look at a file of lines: whose frames are in it, and on which grid their numbers lie.
 
-Rules are not recorded there. A grid on which every number of a listing lies exactly follows from the finest decimals
-that it ever has; it may be finer than the venue's tick, never coarser than what is in the file.
+Rules are not recorded there. A grid on which every number of a listing lies exactly follows from the finest
+decimals that it ever has; it may be finer than the venue's tick, never coarser than what is in the file.
 """
 
 from __future__ import annotations

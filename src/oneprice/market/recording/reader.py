@@ -76,9 +76,7 @@ class RecordingFile:
                     self._check_end(file, body, seen, at)
                     return
                 else:
-                    raise RecordingError(
-                        f"{self.path}: block of kind {kind} at byte {at} is not expected there"
-                    )
+                    raise RecordingError(f"{self.path}: block of kind {kind} at byte {at} is not expected there")
 
     def _read_header(self, file: IO[bytes]) -> Header:
         if file.read(len(MAGIC)) != MAGIC:
@@ -104,17 +102,13 @@ class RecordingFile:
             return None
         length, kind, body_crc, head_crc = BLOCK_HEAD.unpack(head)
         if crc32(head[:12]) != head_crc or length > BLOCK_BYTES_MAX:
-            raise RecordingError(
-                f"{self.path}: block at byte {at} is damaged (checksum of its head is wrong)"
-            )
+            raise RecordingError(f"{self.path}: block at byte {at} is damaged (checksum of its head is wrong)")
         body = file.read(length)
         if len(body) < length:
             self._note_torn(at, len(head) + len(body))
             return None
         if crc32(body) != body_crc:
-            raise RecordingError(
-                f"{self.path}: block at byte {at} is damaged (checksum of its body is wrong)"
-            )
+            raise RecordingError(f"{self.path}: block at byte {at} is damaged (checksum of its body is wrong)")
         return kind, body
 
     def _note_torn(self, at: int, count: int) -> None:

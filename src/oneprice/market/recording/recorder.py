@@ -70,9 +70,7 @@ class Recorder:
 
     # ------------------------------------------------------------------ what the feeds call
 
-    def on_rules(
-        self, venue: str, market: MarketKind, listings: Sequence[RecordedListing], wall_ns: int
-    ) -> None:
+    def on_rules(self, venue: str, market: MarketKind, listings: Sequence[RecordedListing], wall_ns: int) -> None:
         """The listings that are recorded, with their rules: the next record begins a file that holds them."""
         header = Header(venue=venue, market=market, started_ns=wall_ns, listings=tuple(listings))
         self._know(header.name)
@@ -138,9 +136,7 @@ class Recorder:
         lost = self._lost_of.pop(market, 0)
         if lost:
             self._given += ITEM_BYTES
-            self._queue.append(
-                _Item(market, ITEM_BYTES, ns, 0, b"", False, lambda writer: writer.lost(ns, lost))
-            )
+            self._queue.append(_Item(market, ITEM_BYTES, ns, 0, b"", False, lambda writer: writer.lost(ns, lost)))
 
     def _do(self, market: str, ns: int, write: Write, size: int = ITEM_BYTES) -> None:
         """Queue what is rare and must not be lost, however much is queued."""

@@ -65,9 +65,7 @@ class RecordingWriter:
 
     # ------------------------------------------------------------------ records
 
-    def frame(
-        self, ns: int, connection: int, payload: bytes | bytearray | memoryview, binary: bool = False
-    ) -> None:
+    def frame(self, ns: int, connection: int, payload: bytes | bytearray | memoryview, binary: bool = False) -> None:
         """A frame, as received at wall time `ns`."""
         self._add(ns, connection, Tag.BINARY if binary else Tag.FRAME, payload)
 
@@ -150,9 +148,7 @@ class RecordingWriter:
         self._guard(lambda: self._create(path))
         self.files.append(path)
         self._write(MAGIC)
-        self._write_block(
-            Block.HEADER, msgspec.json.encode(msgspec.structs.replace(self.header, started_ns=ns))
-        )
+        self._write_block(Block.HEADER, msgspec.json.encode(msgspec.structs.replace(self.header, started_ns=ns)))
         for connection, kind in self._open.items():
             self._put(ns, connection, Tag.OPENED, kind.encode())
         if self._on_file is not None:
