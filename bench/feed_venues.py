@@ -44,7 +44,7 @@ class TimedConnection(Connection):
         self.known_ns = array("q")
         self.taken_ns = array("q")
 
-    def on_frame(self, payload: memoryview, binary: bool) -> None:
+    def on_frame(self, payload: bytes, binary: bool) -> None:
         began_ns = monotonic_ns()
         super().on_frame(payload, binary)
         known_ns = monotonic_ns()
@@ -85,8 +85,9 @@ class Engine:
             supervisor=self.supervisor,
             on_change=self._drain_soon,
         )
-        assert self.market.snapshot is not None, "Binance spot has snapshots by REST"
-        self.snapshot = self.hub.add_snapshot(encode(self.market.snapshot))
+        described = self.market.snapshot()
+        assert described is not None, "Binance spot has snapshots by REST"
+        self.snapshot = self.hub.add_snapshot(encode(described))
         self._drain_due = False
 
     def add_venue(self, number: int) -> Venue:
@@ -107,7 +108,7 @@ class Engine:
             self.hub.on_snapshot(listing, self.snapshot, market.snapshot, self.clock.monotonic_ns())
         make = TimedConnection if self.timed else Connection
         connection = make(
-            self.context, self.market, PATH, stream, Links(links), lifetime_s=0.0, on_lost=lambda connection: None
+            self.context, self.market, PATH, stream, Links(links), renew_after_s=0.0, on_lost=lambda connection: None
         )
         self.venues.append(Venue(connection, listings))
         return self.venues[-1]

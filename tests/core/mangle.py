@@ -171,6 +171,17 @@ def space(rng: random.Random, frame: bytes) -> bytes:
     return bytes(spoilt)
 
 
+def quoting(rng: random.Random, frame: bytes) -> bytes:
+    """A number without its quotes, or with quotes that it should not have."""
+    numbers = [token for token in _tokens(frame) if re.fullmatch(rb'"?[0-9.]+"?', token.group())]
+    if not numbers:
+        return frame
+    token = rng.choice(numbers)
+    number = token.group()
+    other = number.strip(b'"') if number.startswith(b'"') else b'"' + number + b'"'
+    return frame[: token.start()] + other + frame[token.end() :]
+
+
 def reorder(rng: random.Random, frame: bytes) -> bytes:
     """The same members in another order."""
     try:
@@ -194,7 +205,7 @@ def large(rng: random.Random, frame: bytes) -> bytes:
 
 SPOILERS: tuple[Spoiler, ...] = (
     *(cut, flip, flip, insert, remove, repeat, trail, lead, nothing, value, value, value, value, key, key),
-    *(escape, unknown, deep, space, reorder, large),
+    *(escape, unknown, deep, space, reorder, large, quoting),
 )
 BINARY_SPOILERS: tuple[Spoiler, ...] = (cut, flip, flip, flip, insert, remove, repeat, trail, nothing)
 

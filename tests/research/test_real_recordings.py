@@ -113,47 +113,64 @@ def binance(shared: Path) -> Path:
     return shared / "recordings" / "binance_20240808"
 
 
-def scan_binance(shared: Path, play: Play, fees: Decimal | None, quotes: str = "bba") -> ScanReport:
+def scan_binance(
+    shared: Path, play: Play, fees: Decimal | None, symbols: tuple[str, ...] = (), quotes: str = "bba"
+) -> ScanReport:
     folder = binance(shared)
-    replay = play(f"binance-spot={folder / 'spot'}", f"binance-usdm={folder / 'usdm'}", fees_bps=fees, quotes=quotes)
-    return report(replay, quotes)
+    places = (f"binance-spot={folder / 'spot'}", f"binance-usdm={folder / 'usdm'}")
+    return report(play(*places, fees_bps=fees, wanted=symbols, quotes=quotes), quotes)
 
 
-@pytest.mark.parametrize("fees", [None, Decimal(5), Decimal(10)])
-def test_binance_books_spreads_and_episodes(shared: Path, play: Play, fees: Decimal | None) -> None:
-    found = scan_binance(shared, play, fees)
-    truths = {
+def truths(shared: Path, *coins: str) -> dict[str, Truth]:
+    return {
         f"binance-{market}:{coin}/USDT": truth(binance(shared) / market / f"{coin.lower()}usdt_20240808.gz")
         for market in ("spot", "usdm")
-        for coin in ("BTC", "ETH")
+        for coin in coins
     }
-    assert {book.listing for book in found.books} == set(truths)
+
+
+def test_binance_books_and_spreads_at_the_venues_fees(shared: Path, play: Play) -> None:
+    found, expected = scan_binance(shared, play, None), truths(shared, "BTC", "ETH")
+    assert {book.listing for book in found.books} == set(expected)
     for book in found.books:
-        expected = truths[book.listing]
+        true = expected[book.listing]
         assert (book.state, book.gaps, book.malformed, book.disagreements) == ("LIVE", 0, 0, 0)
-        assert (Decimal(book.best_bid or 0), Decimal(book.best_ask or 0)) == (expected.bid, expected.ask)
-        assert book.levels == expected.levels
-        assert (book.frames, book.applied) == (expected.frames, expected.applied)
+        assert (Decimal(book.best_bid or 0), Decimal(book.best_ask or 0)) == (true.bid, true.ask)
+        assert book.levels == true.levels
+        assert (book.frames, book.applied) == (true.frames, true.applied)
         assert book.applied + book.dropped == book.frames
-        assert book.quotes == len(expected.quotes)
+        assert book.quotes == len(true.quotes)
         assert book.agreements > 1_000
     assert len(found.pairs) == 4
     for pair in found.pairs:
-        assert {pair.kind} == {"spot-perp" if pair.buy.startswith("binance-spot") else "perp-spot"}
-        compare(pair, truths[pair.buy].quotes, truths[pair.sell].quotes, float(15 if fees is None else fees))
-    if fees is None:
-        assert found.opportunities == []
-        assert all("never paid the fees of 15 bps" in miss.why for miss in found.near_misses)
-    else:
-        assert {found.opportunities[0].count > 0, found.summary.opportunities > 0} == {True}
+        assert pair.kind == ("spot-perp" if pair.buy.startswith("binance-spot") else "perp-spot")
+        compare(pair, expected[pair.buy].quotes, expected[pair.sell].quotes, 15.0)
+    assert found.opportunities == []
+    assert all("never paid the fees of 15 bps" in miss.why for miss in found.near_misses)
+
+
+@pytest.mark.parametrize("fees", [5, 10])
+def test_binance_episodes_at_lower_fees(shared: Path, play: Play, fees: int) -> None:
+    found, expected = scan_binance(shared, play, Decimal(fees), ("BTC/USDT",)), truths(shared, "BTC")
+    assert len(found.pairs) == 2
+    for pair in found.pairs:
+        compare(pair, expected[pair.buy].quotes, expected[pair.sell].quotes, float(fees))
+    (one,) = found.opportunities
+    above = next(pair for pair in found.pairs if pair.episodes.count)
+    assert (above.buy, above.sell) == ("binance-usdm:BTC/USDT", "binance-spot:BTC/USDT")
+    assert "on binance-usdm:BTC/USDT, at most" in one.legs[0]
+    assert 0 < one.count <= above.episodes.count
+    assert one.net_bps > 0
 
 
 def test_binance_spreads_from_books_are_near_those_of_quotes(shared: Path, play: Play) -> None:
-    bba = {(pair.buy, pair.sell): pair for pair in scan_binance(shared, play, None).pairs}
-    for pair in scan_binance(shared, play, None, "depth").pairs:
-        other = bba[pair.buy, pair.sell]
-        assert pair.gross_bps.p50 == pytest.approx(other.gross_bps.p50, abs=0.1)
-        assert pair.overlap_s == pytest.approx(other.overlap_s, abs=1.0)
+    found, expected = scan_binance(shared, play, None, ("ETH/USDT",), "depth"), truths(shared, "ETH")
+    for pair in found.pairs:
+        rows = sorted((gross, ns) for ns, gross in segments(expected[pair.buy].quotes, expected[pair.sell].quotes))
+        passed, half = 0, sum(ns for _, ns in rows) / 2
+        middle = next(gross for gross, ns in rows if (passed := passed + ns) >= half)
+        assert pair.gross_bps.p50 == pytest.approx(middle, abs=0.1)
+        assert pair.overlap_s == pytest.approx(344.7, abs=1.0)
         assert pair.episodes.count == 0
 
 

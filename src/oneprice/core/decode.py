@@ -228,12 +228,17 @@ class Decoder:
             if type(slots[slot]) is list and path not in walked:
                 jsonframe.check_nesting(slots[slot], path.count(".") + 1)
 
-    def check_levels(self, index: int, slots: list[object]) -> None:
-        """Nesting of the levels of a message that nobody takes apart. Raises FrameError."""
+    def check_levels(self, index: int, slots: list[object], rows: bool = False) -> None:
+        """The levels of a message that is not taken apart to its end: their nesting, and with `rows` that they are
+        protobuf messages. Raises FrameError."""
         message = self.messages[index]
         for path in (message.bids, message.asks) if isinstance(message, Depth) else ():
+            levels = slots[self._slot_of[path]]
             if not self.protobuf:
-                jsonframe.check_nesting(slots[self._slot_of[path]], path.count(".") + 1)
+                jsonframe.check_nesting(levels, path.count(".") + 1)
+            elif rows and isinstance(levels, list) and len(levels) <= self.levels_max:
+                for row in levels:
+                    protoframe.message(row)
 
     def _get(self, slots: list[object], path: str) -> object:
         return slots[self._slot_of[path]]

@@ -324,7 +324,7 @@ class Hub:
             part = decoder.depth(index, slots)
             return target.update_of(part), part.event_ns
         except (PartError, OffGrid):
-            decoder.check_levels(index, slots)
+            decoder.check_levels(index, slots, rows=True)
             raise
 
     def _on_quote(

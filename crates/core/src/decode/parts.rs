@@ -48,8 +48,12 @@ impl Decoder {
         grids: &Grids,
         sides: &mut [Scratch; 2],
     ) -> Result<DepthHead, Fault> {
-        let bids = if sides[0].done { None } else { Some(self.side_texts(frame, index, 0)?) };
-        let asks = if sides[1].done { None } else { Some(self.side_texts(frame, index, 1)?) };
+        let bids = if sides[0].done { Ok(None) } else { self.side_texts(frame, index, 0).map(Some) };
+        let asks = if sides[1].done { Ok(None) } else { self.side_texts(frame, index, 1).map(Some) };
+        if matches!(asks, Err(Fault::Frame)) {
+            return Err(Fault::Frame);
+        }
+        let (bids, asks) = (bids?, asks?);
         let head = self.depth_head(frame, index)?;
         let mut off = false;
         for (texts, side) in [bids, asks].iter().zip(sides) {
