@@ -169,7 +169,8 @@ class Floor:
         decimals = [str(_decimals(case.tick)), str(_decimals(case.lot))]
         figures = [*decimals, str(BATCH), str(self._inner_repeats)]
         answer = subprocess.run([self._program, *files, *figures], check=True, capture_output=True)
-        self._told[case.name] = told = json.loads(answer.stdout)
+        told: dict[str, Any] = json.loads(answer.stdout)
+        self._told[case.name] = told
         return told
 
     def __enter__(self) -> Floor:
@@ -226,7 +227,7 @@ class Ccxt:
         return exchange, exchange.client(f"ws://127.0.0.1/{path}"), symbol
 
     def _top(self, case: Case, bid: float, ask: float) -> Top:
-        return Top(*(int(round(Decimal(str(price)) / case.tick)) for price in (bid, ask)))
+        return Top(*(round(Decimal(str(price)) / case.tick) for price in (bid, ask)))
 
 
 def _top(told: tuple[int, ...]) -> Top:

@@ -34,11 +34,10 @@ from typing import Any
 
 from feed_venues import Engine, TimedConnection, hub_config
 from generated import Market, generate
-from report import arguments, machine, say_conditions, table, verdict, write
-
 from oneprice.core import backend
 from oneprice.core.states import BookState
 from oneprice.live import run
+from report import arguments, machine, say_conditions, table, verdict, write
 
 BLAST = Path(__file__).parent / "native" / "blast.c"
 VENUES, SYMBOLS = 20, 10
@@ -46,9 +45,10 @@ DEPTH_FRAMES = 300
 STEADY_SECONDS_MAX = 60
 RATE_STEADY = 20_000
 BOOKS_OF_A_VENUE = 500
-CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-MEMORY = ("mb", "mb_per_venue", "mb_per_1000_books")
 MODULES = {"rust": "oneprice._core", "python": "oneprice.core.hub"}
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+MEMORY_SIZES = ((1, BOOKS_OF_A_VENUE, 1_000), (2, BOOKS_OF_A_VENUE, 1_000), (1, BOOKS_OF_A_VENUE, 100))
+MEMORY = ("mb", "mb_per_venue", "mb_per_1000_books")
 
 
 def main() -> int:
@@ -97,9 +97,7 @@ def _sockets(options: argparse.Namespace) -> dict[str, Any]:
             stamps.truncate(8 * max(options.rate, RATE_STEADY) * STEADY_SECONDS_MAX)
         pushed = [run(_pushed(folder, markets, options)) for _ in range(options.rounds)]
         _tell_pushed(pushed)
-        steady = [
-            run(_steady(folder, markets, options), busy_poll=options.busy_poll) for _ in range(options.rounds)
-        ]
+        steady = [run(_steady(folder, markets, options), busy_poll=options.busy_poll) for _ in range(options.rounds)]
         _tell_steady(steady, options)
     return {"pushed": pushed, "steady": steady, "busy_poll": options.busy_poll}
 
@@ -152,7 +150,8 @@ class Venues:
 
     async def send(self, command: str) -> dict[str, Any]:
         """Have it done; gives what was sent."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(command.encode() + b"\n")
         answer: dict[str, Any] = json.loads(await self._process.stdout.readline())
         return answer
@@ -264,15 +263,12 @@ def _tell_steady(runs: list[dict[str, Any]], options: argparse.Namespace) -> Non
 
 
 def _memory(core: str) -> list[dict[str, Any]]:
-    """Growth of a fresh process for each size. Books are of 1,000 levels a side, and of as many as the largest have."""
+    """Growth of a fresh process for each size."""
     print("\nmemory of books, MB")
     found = []
-    for venues, books, levels in ((1, BOOKS_OF_A_VENUE, 1_000), (2, BOOKS_OF_A_VENUE, 1_000), (1, BOOKS_OF_A_VENUE, 100)):
-        size = [str(venues), str(books), str(levels)]
-        answer = subprocess.run(
-            [sys.executable, __file__, "--core", core, "--memory-of", *size], check=True, capture_output=True
-        )
-        found.append(json.loads(answer.stdout))
+    for size in MEMORY_SIZES:
+        command = [sys.executable, __file__, "--core", core, "--memory-of", *map(str, size)]
+        found.append(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
     head = ["", "levels a side", "all", "per venue", "per 1,000 books"]
     table(head, [[f"{m['venues']} x {m['books']}", m["levels"], *(f"{m[k]:.1f}" for k in MEMORY)] for m in found])
     return found

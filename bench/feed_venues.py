@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Any
 
 import msgspec
-from generated import LOT, TICK, Market
 
+from generated import LOT, TICK, Market
 from oneprice.app import find_market
 from oneprice.core.describe import encode
 from oneprice.core.specs import HubConfig
@@ -116,12 +116,13 @@ class Engine:
     async def open(self, port: int) -> None:
         """Open all connections."""
         for number, venue in enumerate(self.venues):
-            url = f"ws://127.0.0.1:{port}/{number}"
-            made = venue.connection
-            socket = await self.network.open_websocket(
-                url, lambda made=made: made, headers={}, timeout_s=5.0, message_bytes_max=4 << 20  # type: ignore[misc]
-            )
-            made.start(socket)
+            await self._open(venue.connection, f"ws://127.0.0.1:{port}/{number}")
+
+    async def _open(self, connection: Connection, url: str) -> None:
+        socket = await self.network.open_websocket(
+            url, lambda: connection, headers={}, timeout_s=5.0, message_bytes_max=4 << 20
+        )
+        connection.start(socket)
 
     @property
     def frames(self) -> int:
@@ -191,4 +192,3 @@ def symbol_info(venue: int, venue_symbol: str) -> SymbolInfo:
 
 def _subscriptions(market: PublicMarket, info: SymbolInfo) -> Iterator[Subscription]:
     return (market.subscription(info, channel) for channel in CHANNELS)
-

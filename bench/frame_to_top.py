@@ -20,13 +20,13 @@ from importlib.util import find_spec
 from typing import Any
 
 import msgspec
+
 from contenders import Case, Ccxt, Contender, Floor, HubContender, Pass, Top, best_of
 from generated import LOT, TICK, generate
-from recorded import RECORDINGS, Recording, read, recordings_folder
-from report import arguments, machine, say_conditions, table, verdict, write
-
 from oneprice.venues.binance.streams import SPOT_RAW, SPOT_SNAPSHOT, USDM_SNAPSHOT
 from oneprice.venues.kit import wrapped
+from recorded import RECORDINGS, Recording, read, recordings_folder
+from report import arguments, machine, say_conditions, table, verdict, write
 
 RUST, RUST_READ, PYTHON, FLOOR, CCXT = "Rust core", "Rust core, top read", "Python reference", "C floor", "ccxt.pro"
 
@@ -157,8 +157,9 @@ def _figures(job: str, cases: list[Case], contenders: list[Contender], passes: P
     total, levels = sum(counts.values()), sum(case.levels for case in cases)
     figures: dict[str, Any] = {}
     for contender in contenders:
-        best = {case.name: _mean(best_of([p.batches_ns for p in passes[job, case.name, contender.name]])) for case in cases}
-        rounds = zip(*(passes[job, case.name, contender.name] for case in cases), strict=True)
+        made_of = {case.name: passes[job, case.name, contender.name] for case in cases}
+        best = {name: _mean(best_of([made.batches_ns for made in each])) for name, each in made_of.items()}
+        rounds = zip(*made_of.values(), strict=True)
         means = [
             sum(_mean(each.batches_ns) * counts[case.name] for each, case in zip(made, cases, strict=True)) / total
             for made in rounds
@@ -189,7 +190,8 @@ def _tell(job: str, cases: list[Case], figures: dict[str, Any]) -> None:
         per_level = f"{figure['best_ns_per_level']:.1f}" if levels else ""
         floor, ccxt = figure.get(f"times_{FLOOR}"), figure.get(f"times_{CCXT}")
         ratios = [f"{floor:.2f}" if floor else "", f"{1 / ccxt:.0f}" if ccxt else ""]
-        rows.append([name, f"{figure['best_ns'] / 1e3:.3f}", f"{figure['median_ns'] / 1e3:.3f}", *by_case, per_level, *ratios])
+        overall = [f"{figure[key] / 1e3:.3f}" for key in ("best_ns", "median_ns")]
+        rows.append([name, *overall, *by_case, per_level, *ratios])
     table(head, rows)
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +27,7 @@ def machine(*packages: str) -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "load_1min_before": round(os.getloadavg()[0], 2),
+        "empty_loop_ns": round(empty_loop_ns(), 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "compiler": _first_line("cc", "--version"),
@@ -34,10 +36,21 @@ def machine(*packages: str) -> dict[str, Any]:
     }
 
 
+def empty_loop_ns() -> float:
+    """One turn of an empty Python loop, best of many: how fast the machine is just now. 8 to 10 when it is quiet."""
+    turns, best = 2_000, float("inf")
+    for _ in range(200):
+        began = time.thread_time_ns()
+        for _ in range(turns):
+            pass
+        best = min(best, (time.thread_time_ns() - began) / turns)
+    return best
+
+
 def say_conditions(conditions: dict[str, Any]) -> None:
     """One line of them."""
-    busy = conditions["load_1min_before"]
-    print(f"{conditions['cpu']}, {conditions['cores']} cores, load {busy}, Python {conditions['python']}")
+    about = f"{conditions['cpu']}, {conditions['cores']} cores, Python {conditions['python']}"
+    print(f"{about}; load {conditions['load_1min_before']}, an empty loop takes {conditions['empty_loop_ns']} ns a turn")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

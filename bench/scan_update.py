@@ -29,16 +29,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from report import arguments, machine, say_conditions, table, verdict, write
 
 from oneprice.core.describe import Condition, Quote, Stream, encode
 from oneprice.core.specs import listing_spec
 from oneprice.core.states import Flag
+from report import arguments, machine, say_conditions, table, verdict, write
 
 ROOT = Path(__file__).resolve().parent.parent
 VENUES, SYMBOLS = (2, 5, 10, 20), (1, 30, 300, 1_500)
 CORNERS = ((2, 1), (20, 1), (2, 1_500), (20, 1_500))
 FLAT = 1.5
+HUBS = (("Rust core", "oneprice._core", 100_000), ("Python reference", "oneprice.core.hub", 8_000))
 QUOTES = Stream(
     messages=(
         Quote(
@@ -145,14 +146,14 @@ def _hubs() -> dict[str, Grid]:
     """Through `on_frame` from Python: decode, quote, top and scan."""
     print("\nthrough the hub from Python, a best-bid-ask frame that moves the top: ns a frame")
     found: dict[str, Grid] = {}
-    for title, module, frames in (("Rust core", "oneprice._core", 100_000), ("Python reference", "oneprice.core.hub", 8_000)):
+    for title, module, frames in HUBS:
         if find_spec(module) is None:
             print(f"{title}: not built, left out")
             continue
         make = importlib.import_module(module).Hub
         found[title] = {f"{venues}x{symbols}": _hub(make, venues, symbols, frames) for venues, symbols in CORNERS}
-    if found:
-        table(["", *next(iter(found.values()))], [[name, *(f"{ns:,.0f}" for ns in grid.values())] for name, grid in found.items()])
+    rows = [[name, *(f"{ns:,.0f}" for ns in grid.values())] for name, grid in found.items()]
+    table(["", *(f"{venues}x{symbols}" for venues, symbols in CORNERS)], rows)
     return found
 
 
@@ -162,8 +163,14 @@ def _hub(make: Callable[[bytes], Any], venues: int, symbols: int, frames: int) -
     for venue in range(venues):
         stream = hub.add_stream(encode(QUOTES))
         for symbol in range(symbols):
-            key, cents = f"V{venue}:S{symbol}", {"tick_size": Decimal("0.01"), "lot_size": Decimal("0.001")}
-            spec = listing_spec(key, **cents, taker_fee=Decimal("0.001"), group=f"S{symbol}", depth=False)
+            spec = listing_spec(
+                f"V{venue}:S{symbol}",
+                tick_size=Decimal("0.01"),
+                lot_size=Decimal("0.001"),
+                taker_fee=Decimal("0.001"),
+                group=f"S{symbol}",
+                depth=False,
+            )
             hub.bind(stream, "quote", f"S{symbol}USDT", hub.add_listing(msgspec.json.encode(spec)))
             pairs.append((stream, (_quote(symbol, 0), _quote(symbol, 1))))
     turns = [0] * len(pairs)

@@ -11,7 +11,8 @@ from hypothesis import settings
 from oneprice.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
-CORELESS = {"exchange", "house", "live", "observe", "sim"}  # folders of tests/ that touch no core: run once, not once per core
+# Folders of tests/ that touch no core: run once, not once per core.
+CORELESS = {"exchange", "house", "live", "observe", "sim"}
 
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

@@ -90,9 +90,7 @@ class ToyMarket:
                 SymbolInfo(
                     venue=ExchangeName(self.venue),
                     market=self.kind,
-                    symbol=Symbol(
-                        AssetName(row["base"]), AssetName(row["quote"]), self.kind is MarketKind.USDM
-                    ),
+                    symbol=Symbol(AssetName(row["base"]), AssetName(row["quote"]), self.kind is MarketKind.USDM),
                     venue_symbol=row["symbol"],
                     tick_size=Decimal(row["tick"]),
                     lot_size=Decimal(row["lot"]),

@@ -387,4 +387,3 @@ def agrees(data: MarketData, server: ToyServer, name: str) -> bool:
         if told != [(price, venue[price]) for price in sorted(venue, reverse=high) if venue[price]]:
             return False
     return data.hub.sequence(book.number) == own.sequence
-

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.research.written import MS, START_NS, Line, make_market, write_lines
 
-from oneprice.core.states import BookState
+from oneprice.core.states import BookState, Reason
 from oneprice.errors import ConfigError, NotSupported, RecordingError
+from oneprice.market.recording import RecordingWriter
 from oneprice.model import MarketKind
 from oneprice.research.conversion import into_lines, into_ours
 from oneprice.research.names import parse_place, symbol_of
@@ -175,6 +177,33 @@ def test_folders_packed_files_and_our_format_say_the_same(tmp_path: Path, play: 
     assert back.read_bytes() == (folder / "btcusdt.lines").read_bytes()
     hashes = {play(text).hub.listing_hash(0) for text in (f"binance-spot={packed}", str(ours), f"binance-spot={ours}")}
     assert hashes == {plain.hub.listing_hash(0)}
+
+
+def recorded(folder: Path, market: str, lines: Sequence[Line], file_bytes_max: int) -> int:
+    """The lines as our recorder would have written them; the connection goes down at the end. Gives the files."""
+    (source,) = open_place(parse_place(f"{market}={write_lines(folder / market, lines)}"), ())
+    writer = RecordingWriter(
+        folder / "ours",
+        msgspec.structs.replace(source.header, origin=""),
+        file_bytes_max=file_bytes_max,
+        block_bytes=500,
+    )
+    for ns, connection, tag, payload in source.records():
+        writer.copy(ns, connection, tag, payload)
+        last_ns = ns
+    writer.closed(last_ns, 1, "gone")
+    writer.close()
+    return len(writer.files)
+
+
+def test_a_connection_outlives_its_file_and_takes_its_book_along_when_it_goes(tmp_path: Path, play: Play) -> None:
+    assert recorded(tmp_path, "binance-spot", make_market(1).lines, 3_000) > 3
+    assert play(str(tmp_path / "ours")).hub.state(0) == BookState.LIVE  # at the end of all everything goes
+    recorded(tmp_path, "binance-usdm", make_market(2, futures=True, steps=90).lines, 1 << 20)
+    replay = play(str(tmp_path / "ours"))
+    (spot,) = (part.number for part in replay.parts if part.market == "binance-spot")
+    assert replay.hub.counts(spot)["gaps"] == 0
+    assert (replay.hub.state(spot), replay.hub.reason(spot)) == (BookState.GAP, Reason.DISCONNECTED)
 
 
 def test_reports_are_the_same_every_time(tmp_path: Path, play: Play) -> None:

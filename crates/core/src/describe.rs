@@ -77,6 +77,18 @@ pub enum TimeUnit {
     Ns,
 }
 
+impl TimeUnit {
+    /// Decimals of a nanosecond in this unit.
+    pub fn decimals(self) -> u32 {
+        match self {
+            TimeUnit::S => 9,
+            TimeUnit::Ms => 6,
+            TimeUnit::Us => 3,
+            TimeUnit::Ns => 0,
+        }
+    }
+}
+
 /// The venue's event time.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

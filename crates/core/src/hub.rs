@@ -1,8 +1,10 @@
 //! The hub: frames in, certified books and opportunities out. One call a frame (`oneprice.core.hub`).
 
-use crate::decode::{Bound, Decoder, Fault, Found};
+use crate::decode::{Bound, Decoder, Found};
 use crate::describe::Message;
 use crate::event::{Event, plain_top};
+use crate::fault::Fault;
+use crate::feed::Feed;
 use crate::json::FrameError;
 use crate::levels::Grids;
 use crate::listing::Listing;
@@ -11,27 +13,6 @@ use crate::sizing::Step;
 use crate::specs::{HubConfig, ListingSpec};
 use crate::states::{BookState, Reason, flag};
 use std::collections::{BTreeSet, VecDeque};
-
-#[derive(Debug)]
-struct Feed {
-    decoder: Decoder,
-    bound: Bound,
-    listings: BTreeSet<u32>,
-    up: bool,
-    silent: bool,
-    heard_ns: i64,
-}
-
-impl Feed {
-    fn heard(&mut self, now_ns: i64) {
-        self.heard_ns = now_ns;
-        self.silent = false;
-    }
-
-    fn carries(&self, listing: u32) -> bool {
-        self.up && self.heard_ns >= 0 && self.listings.contains(&listing)
-    }
-}
 
 /// Books and scan of many listings, fed by many connections.
 #[derive(Debug)]

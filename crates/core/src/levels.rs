@@ -1,8 +1,8 @@
 //! Price levels of a frame: the quick way for the common compact form, and the patient way for everything else.
 
 use crate::book::Level;
-use crate::decode::Fault;
 use crate::describe::{LevelKind, LevelShape, NumberForm};
+use crate::fault::Fault;
 use crate::json::{Kind, Value, elements, members, unescape};
 use crate::number::{Grid, NumberError, count_fast};
 use crate::proto::{Field, fields};
@@ -280,4 +280,14 @@ pub(crate) fn convert(texts: &[Texts<'_>], grids: &Grids, out: &mut Vec<Level>) 
         }
     }
     if off { Err(Fault::Off) } else { Ok(()) }
+}
+
+/// One price and quantity in ticks and lots.
+pub(crate) fn one_level(price: &[u8], quantity: &[u8], grids: &Grids) -> Result<Level, Fault> {
+    use NumberError::Invalid;
+    match (grids.0.count(price), grids.1.count(quantity)) {
+        (Ok(ticks), Ok(lots)) => Ok((ticks, lots)),
+        (Err(Invalid), _) | (_, Err(Invalid)) => Err(Fault::Part),
+        _ => Err(Fault::Off),
+    }
 }

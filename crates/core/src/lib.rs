@@ -8,6 +8,8 @@ mod cycles;
 pub mod decode;
 pub mod describe;
 pub mod event;
+pub mod fault;
+mod feed;
 pub mod hub;
 mod json;
 mod levels;

@@ -86,9 +86,7 @@ class Decoder:
         self.messages = stream.messages
         self.protobuf = stream.format == "protobuf"
         self.frame_bytes_max = stream.frame_bytes_max
-        self._whens = [
-            [(self._slot(test.path), test) for test in message.when] for message in stream.messages
-        ]
+        self._whens = [[(self._slot(test.path), test) for test in message.when] for message in stream.messages]
         self._levels: set[int] = set()
         self._repeated: set[int] = set()
         for message in stream.messages:
@@ -273,9 +271,7 @@ class Decoder:
             raise PartError(f"{len(rows)} levels in one frame, more than {self.levels_max}")
         return Levels(rows, message.level, self.protobuf, path.count(".") + 1)
 
-    def _quote_side(
-        self, slots: list[object], message: Quote, price_path: str, quantity_path: str
-    ) -> Level | None:
+    def _quote_side(self, slots: list[object], message: Quote, price_path: str, quantity_path: str) -> Level | None:
         price, quantity = self._get(slots, price_path), self._get(slots, quantity_path)
         if price is None or price == "":
             return None

@@ -92,9 +92,7 @@ class Hub:
         feed = self._feeds[stream]
         feed.bound = {key: number for key, number in feed.bound.items() if key[1] != symbol}
         feed.listings = {
-            number
-            for (index, _), number in feed.bound.items()
-            if not isinstance(feed.decoder.messages[index], Trades)
+            number for (index, _), number in feed.bound.items() if not isinstance(feed.decoder.messages[index], Trades)
         }
 
     def add_cycle(self, legs: list[tuple[int, int]]) -> int:
@@ -163,9 +161,7 @@ class Hub:
         feed = self._feeds[stream]
         feed.up = False
         for number in sorted(feed.listings):
-            if not any(
-                other.up and other.heard_ns >= 0 and number in other.listings for other in self._feeds
-            ):
+            if not any(other.up and other.heard_ns >= 0 and number in other.listings for other in self._feeds):
                 self._lose(number, Reason.DISCONNECTED, now_ns)
         return self._flags
 
@@ -371,8 +367,7 @@ class Hub:
 
     def _heard_elsewhere(self, number: int) -> bool:
         return any(
-            feed.up and feed.heard_ns >= 0 and not feed.silent and number in feed.listings
-            for feed in self._feeds
+            feed.up and feed.heard_ns >= 0 and not feed.silent and number in feed.listings for feed in self._feeds
         )
 
     def _spoiled(self, number: int, reason: Reason, now_ns: int, book: bool = True) -> None:

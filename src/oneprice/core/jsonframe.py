@@ -103,12 +103,7 @@ def check_nesting(value: object, depth: int) -> None:
         depth += 1
         if depth > NESTING_MAX:
             raise FrameError("nested too deep")
-        layer = [
-            inner
-            for item in layer
-            for inner in _inner(item)
-            if isinstance(inner, (list, dict))
-        ]
+        layer = [inner for item in layer for inner in _inner(item) if isinstance(inner, (list, dict))]
 
 
 def _inner(item: object) -> Iterable[object]:
@@ -126,6 +121,4 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_pairs, parse_float=Bare, parse_int=Bare, parse_constant=_refuse
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=Bare, parse_int=Bare, parse_constant=_refuse)

@@ -336,11 +336,7 @@ class Listing:
     def _choose_top(self, quoted: bool = False) -> None:
         spec, quote = self.spec, self.quote
         newer = quoted or quote.id > self.sequence
-        if (
-            not spec.depth
-            or spec.source == "quote"
-            or (spec.source == "newer" and newer and quote is not NO_TOP)
-        ):
+        if not spec.depth or spec.source == "quote" or (spec.source == "newer" and newer and quote is not NO_TOP):
             self.top = quote
             return
         bid, ask = self.bids.top(), self.asks.top()

@@ -255,9 +255,7 @@ def _cycle_sized(legs: list[tuple[int, Listing, int]], lots: int) -> Sized | Mis
         orders.append(order)
         fees *= 1.0 - listing.spec.fee_ppb / PPB
     spent, received = _cycle_flow(legs, fills)
-    return Sized(
-        tuple(orders), (received / spent / fees - 1.0) * 1e4, _bps(received, spent), received - spent
-    )
+    return Sized(tuple(orders), (received / spent / fees - 1.0) * 1e4, _bps(received, spent), received - spent)
 
 
 def _ceil_share(amount: int, ppb: int) -> int:

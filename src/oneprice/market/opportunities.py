@@ -94,9 +94,7 @@ class Opportunities:
 
     # ------------------------------------------------------------------ inside
 
-    def _row(
-        self, standing: Standing, now_ns: int, to_wall_ns: int, *, is_open: bool, why: str
-    ) -> OpportunityRow:
+    def _row(self, standing: Standing, now_ns: int, to_wall_ns: int, *, is_open: bool, why: str) -> OpportunityRow:
         best = standing.best
         number, side, _, lots, value = best.legs[0]
         book, spec = self._books[number], self._books.spec(number)

@@ -31,4 +31,3 @@ class Recorder(Protocol):
 
     def on_rest(self, market: str, request: Request, response: Response, wall_ns: int) -> None:
         """An answer to a REST request."""
-

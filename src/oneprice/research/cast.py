@@ -104,9 +104,7 @@ class Fees:
         try:
             return Decimal(str(self._markets(info.venue, info.market).taker_fee_bps))
         except ConfigError:
-            self.notes.append(
-                f"the fees of {market} are not known: {UNKNOWN_FEE_BPS} bps are counted; see --fees-bps"
-            )
+            self.notes.append(f"the fees of {market} are not known: {UNKNOWN_FEE_BPS} bps are counted; see --fees-bps")
             return UNKNOWN_FEE_BPS
 
 

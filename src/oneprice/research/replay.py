@@ -95,6 +95,7 @@ class Replay:
         self._from_book = [part.from_book for part in self.parts]
         self._spare = -1
         self._wires: dict[int, Wire] = {}
+        self._lasting: dict[tuple[str, int], Wire] = {}
         self._closing: list[tuple[int, int]] = []
         self._stored: dict[tuple[int, bytes], bytes] = {}
         self._tick_at_ns = 0
@@ -141,7 +142,7 @@ class Replay:
         elif tag == Tag.REST:
             self._take_rest(connection >> SOURCE_BITS, msgspec.msgpack.decode(payload, type=Rest), ns)
         elif tag == Tag.OPENED:
-            self._wires[connection] = self._open(self.sources[connection >> SOURCE_BITS].header, payload.decode())
+            self._wires[connection] = self._open(connection, payload.decode())
         elif tag == Tag.CLOSED:
             self._closing.append((ns, connection))
         elif tag == Tag.LOST:
@@ -210,6 +211,7 @@ class Replay:
         """Connections went down, and something came after: at the end of a recording all do, and that is no loss."""
         for ns, connection in self._closing:
             wire = self._wires.pop(connection, None)
+            self._lasting.pop(self._lasting_key(connection), None)
             if wire is not None:
                 self._after(self.hub.stream_down(wire.stream, ns), ns)
         self._closing.clear()
@@ -235,8 +237,23 @@ class Replay:
 
     # ------------------------------------------------------------------ inside: set-up
 
-    def _open(self, header: Header, path: str) -> Wire:
-        """A connection: its frames' description goes to the hub, its listings are bound as they are heard of."""
+    def _open(self, connection: int, path: str) -> Wire:
+        """A connection: its frames' description goes to the hub, its listings are bound as they are heard of.
+
+        One that our recorder carried over into a new file is the same one still.
+        """
+        header = self.sources[connection >> SOURCE_BITS].header
+        if not header.origin:
+            key = self._lasting_key(connection)
+            if key not in self._lasting:
+                self._lasting[key] = self._new_wire(header, path)
+            return self._lasting[key]
+        return self._new_wire(header, path)
+
+    def _lasting_key(self, connection: int) -> tuple[str, int]:
+        return self.sources[connection >> SOURCE_BITS].header.name, connection & _CONNECTION
+
+    def _new_wire(self, header: Header, path: str) -> Wire:
         description = frames_of(header, path, self._markets)
         known = {info.venue_symbol: number for info, number in self._own(header)}
         stream = self.hub.add_stream(encode(description))

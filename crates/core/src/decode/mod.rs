@@ -24,23 +24,6 @@ use walk::{Owner, Walk};
 /// No slot: the value is not asked for.
 const NO_SLOT: u16 = u16::MAX;
 
-/// What is wrong with a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The frame as a whole cannot be trusted.
-    Frame,
-    /// The frame is sound, this message is not.
-    Part,
-    /// A price or quantity is off the listing's grid.
-    Off,
-}
-
-impl From<FrameError> for Fault {
-    fn from(_: FrameError) -> Fault {
-        Fault::Frame
-    }
-}
-
 /// Which message a frame is, and whose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {

@@ -3,9 +3,10 @@
 use super::plan::Test;
 use super::trades::{Cell, cell_time};
 use super::walk::holds;
-use super::{Decoder, Fault, NO_SLOT};
+use super::{Decoder, NO_SLOT};
 use crate::book::Level;
-use crate::describe::{Message, NumberForm, Quote, Time, TimeUnit};
+use crate::describe::{Message, NumberForm, Quote, Time};
+use crate::fault::Fault;
 use crate::json::{self, Kind, Value};
 use crate::levels::{self, Grids, Scratch, Texts};
 use crate::number::{count_fast, parse_id, parse_id_in, parse_time_in};
@@ -131,7 +132,7 @@ impl Decoder {
         let mut off = false;
         let mut count = |texts: Option<Texts<'_>>| -> Result<Level, Fault> {
             let Some((price, quantity)) = texts else { return Ok((0, 0)) };
-            match one_level(&price, &quantity, grids) {
+            match levels::one_level(&price, &quantity, grids) {
                 Err(Fault::Off) => {
                     off = true;
                     Ok((0, 0))
@@ -237,26 +238,8 @@ impl Decoder {
         let found = self.slots[slot as usize];
         if found.kind == Kind::Number && !self.protobuf {
             let (from, to) = (found.from as usize, found.to as usize);
-            return parse_time_in(frame, from, to, unit_decimals(time.unit)).ok_or(Fault::Part);
+            return parse_time_in(frame, from, to, time.unit.decimals()).ok_or(Fault::Part);
         }
         cell_time(&self.slot_value(frame, slot), time)
-    }
-}
-
-pub(super) fn one_level(price: &[u8], quantity: &[u8], grids: &Grids) -> Result<Level, Fault> {
-    use crate::number::NumberError::Invalid;
-    match (grids.0.count(price), grids.1.count(quantity)) {
-        (Ok(ticks), Ok(lots)) => Ok((ticks, lots)),
-        (Err(Invalid), _) | (_, Err(Invalid)) => Err(Fault::Part),
-        _ => Err(Fault::Off),
-    }
-}
-
-pub(super) fn unit_decimals(unit: TimeUnit) -> u32 {
-    match unit {
-        TimeUnit::S => 9,
-        TimeUnit::Ms => 6,
-        TimeUnit::Us => 3,
-        TimeUnit::Ns => 0,
     }
 }

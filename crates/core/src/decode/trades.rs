@@ -1,10 +1,10 @@
 //! Public trades: one a frame, or a list of rows.
 
 use super::bound::Bound;
-use super::parts::{one_level, unit_decimals};
 use super::plan::Plan;
-use super::{Decoder, Fault, NO_SLOT};
+use super::{Decoder, NO_SLOT};
 use crate::describe::{Message, NumberForm, Time, Trades};
+use crate::fault::Fault;
 use crate::json::{self, Kind, Value};
 use crate::levels::{self, Grids, Members, ProtoRow};
 use crate::number::parse_time_ns;
@@ -150,7 +150,7 @@ impl<'a> Cell<'a> {
 impl TradeTexts<'_> {
     /// In ticks and lots.
     pub(crate) fn count(&self, grids: &Grids) -> Result<TradeRead, Fault> {
-        let (ticks, lots) = one_level(&self.price, &self.quantity, grids)?;
+        let (ticks, lots) = levels::one_level(&self.price, &self.quantity, grids)?;
         Ok(TradeRead { ticks, lots, side: self.side, id: self.id.clone(), event_ns: self.event_ns })
     }
 }
@@ -196,7 +196,7 @@ pub(super) fn cell_time(cell: &Cell<'_>, time: &Time) -> Result<i64, Fault> {
     match cell.kind {
         Kind::Absent | Kind::Null => Ok(0),
         Kind::Text if cell.text.is_empty() => Ok(0),
-        Kind::Text | Kind::Number => parse_time_ns(&cell.text, unit_decimals(time.unit)).ok_or(Fault::Part),
+        Kind::Text | Kind::Number => parse_time_ns(&cell.text, time.unit.decimals()).ok_or(Fault::Part),
         _ => Err(Fault::Part),
     }
 }
