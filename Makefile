@@ -21,7 +21,7 @@ PYTHON = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; d
 ARGS ?=
 DEMO_FOR ?= 30s
 
-.PHONY: help install develop run test lint check format bench bench-quick lock clean distclean
+.PHONY: help install develop run test lint check format bench lock clean distclean
 .PHONY: sim-binance sim-gate sim-mexc
 
 help:  ## list the chores

@@ -6,8 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from oneprice.core.states import Flag
+
 Command = tuple[Any, ...]
-LOOK_EVERY = 64
+LOOK_EVERY = 128
+LOST = int(Flag.STATE | Flag.MALFORMED)
 
 
 class Different(AssertionError):
@@ -55,7 +58,7 @@ class Twins:
             same("message_of_frame", self.reference.message_of_frame, self.other.message_of_frame)
             if number >= 0:
                 return (number,)
-            return range(self.listings) if flags & ~8 else ()
+            return range(self.listings) if flags & LOST else ()
         if name in ("on_snapshot", "begin_sync", "lose", "set_halted"):
             return (args[0],)
         return range(self.listings) if name in ("tick", "stream_down") else ()

@@ -65,7 +65,7 @@ class Venue:
                     side[ticks] = lots
                 else:
                     side.pop(ticks, None)
-            while len(side) > 9:
+            while len(side) > 6:
                 far = worst(side)
                 del side[far]
                 changes.append((far, 0))
@@ -314,11 +314,10 @@ class World:
         if rng.random() < 0.7:
             self._waiting.append(("begin_sync", listing, self.now_ns))
         draw = rng.random()
-        old = venue.whole()
+        old = venue.whole() if draw < 0.2 else None
         for _ in range(rng.choice((0, 1, 3))):
             self._send(venue, venue.dialect.depth(venue.step()))
-        book = old if draw < 0.2 else venue.whole()
-        body = venue.dialect.body(book)
+        body = venue.dialect.body(old or venue.whole())
         if draw > 0.92:
             body = spoil(rng, body, binary=False)
         self._waiting.append(("on_snapshot", listing, venue.snapshot, body, self.now_ns))

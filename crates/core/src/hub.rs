@@ -340,8 +340,8 @@ impl Hub {
         let target = &mut self.listings[number as usize];
         let before = target.state();
         let [bids, asks] = &decoder.sides;
+        target.end_silence();
         target.on_update(head.previous, head.last, &bids.levels, &asks.levels, now_ns);
-        target.silent = false;
         target.event_ns = head.event_ns;
         self.after(number, before, now_ns);
         Ok(())
@@ -362,8 +362,8 @@ impl Hub {
         let quote = self.feeds[stream].decoder.quote(frame, index, &self.grids[number as usize])?;
         let target = &mut self.listings[number as usize];
         let before = target.state();
+        target.end_silence();
         if target.on_quote(&quote, linked, sampled, now_ns) {
-            target.silent = false;
             target.event_ns = quote.event_ns;
             self.flags |= flag::QUOTE;
         }

@@ -293,6 +293,16 @@ impl Listing {
         true
     }
 
+    /// A frame of its own has come. Quotes may have been lost meanwhile, so that the ones kept prove nothing.
+    #[inline]
+    pub(crate) fn end_silence(&mut self) {
+        if self.silent {
+            self.silent = false;
+            self.check_due = false;
+            self.quotes.clear();
+        }
+    }
+
     /// Let time pass: staleness, and a book that stays crossed.
     pub(crate) fn age(&mut self, now_ns: i64) {
         if self.base != BookState::Live {

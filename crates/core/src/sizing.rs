@@ -179,6 +179,9 @@ impl Cycle<'_> {
                 return None;
             }
             let (limit, value) = fill(rungs, lots)?;
+            if spec.max_value > 0 && value > spec.max_value {
+                return None;
+            }
             fills.push((lots, limit, value));
         }
         Some(fills)

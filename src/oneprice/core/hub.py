@@ -308,8 +308,8 @@ class Hub:
         target = self._listings[number]
         update, event_ns = self._update_of(target, decoder, index, slots)
         before = target.state()
+        target.end_silence()
         target.on_update(update, now_ns)
-        target.silent = False
         target.event_ns = event_ns
         self._after(number, before, now_ns)
 
@@ -330,8 +330,8 @@ class Hub:
         part = decoder.quote(index, slots)
         quote = target.quote_of(part)
         before = target.state()
+        target.end_silence()
         if target.on_quote(quote, message.linked, message.sampled, now_ns):
-            target.silent = False
             target.event_ns = part.event_ns
             self._flags |= QUOTE
         self._after(number, before, now_ns)

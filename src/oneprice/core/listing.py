@@ -256,6 +256,13 @@ class Listing:
 
     # ------------------------------------------------------------------ time
 
+    def end_silence(self) -> None:
+        """A frame of its own has come. Quotes may have been lost meanwhile, so that the ones kept prove nothing."""
+        if self.silent:
+            self.silent = False
+            self._check_due = False
+            self._quotes.clear()
+
     def age(self, now_ns: int) -> None:
         """Let time pass: staleness, and a book that stays crossed."""
         if self.base is not BookState.LIVE:

@@ -213,14 +213,14 @@ def _after_fee(listing: Listing, side: int, lots: int, value: int) -> int:
 
 
 def _cycle_fills(legs: list[tuple[int, Listing, int]], lots: int) -> list[tuple[int, int, int]] | None:
-    """`(lots, limit, value)` of every leg when the first takes `lots`; None where the depth or the amount ends."""
+    """`(lots, limit, value)` of every leg when the first takes `lots`; None where the depth, the amount or a cap ends."""
     fills: list[tuple[int, int, int]] = []
     for index, (_, listing, side) in enumerate(legs):
         if index:
             before = legs[index - 1]
             lots = _spend(listing, side, _after_fee(before[1], before[2], fills[-1][0], fills[-1][2]))
         fill = _fill(listing, side, lots) if lots else None
-        if fill is None:
+        if fill is None or listing.spec.max_value and fill[1] > listing.spec.max_value:
             return None
         fills.append((lots, *fill))
     return fills

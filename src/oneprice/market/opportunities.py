@@ -160,8 +160,7 @@ class Opportunities:
     def _kind(self, key: Key, legs: Sequence[tuple[int, int]]) -> str:
         if key[0] == CYCLE:
             return "cycle"
-        kinds = sorted(self._books[number].info.market is MarketKind.USDM for number, _ in legs)
-        return {0: "spot-spot", 1: "spot-perp", 2: "perp-perp"}[sum(kinds)]
+        return "-".join("perp" if self._books[number].info.market is MarketKind.USDM else "spot" for number, _ in legs)
 
 
 def not_live(book: Book, hub: Hub, now_ns: int) -> str:
