@@ -213,7 +213,7 @@ def _after_fee(listing: Listing, side: int, lots: int, value: int) -> int:
 
 
 def _cycle_fills(legs: list[tuple[int, Listing, int]], lots: int) -> list[tuple[int, int, int]] | None:
-    """`(lots, limit, value)` of every leg when the first takes `lots`; None where the depth, the amount or a cap ends."""
+    """`(lots, limit, value)` of every leg when the first takes `lots`; None where depth, amount or a cap ends."""
     fills: list[tuple[int, int, int]] = []
     for index, (_, listing, side) in enumerate(legs):
         if index:

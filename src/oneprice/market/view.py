@@ -52,9 +52,9 @@ class BookRow(msgspec.Struct, frozen=True, kw_only=True):
 class OpportunityRow(msgspec.Struct, frozen=True, kw_only=True):
     """A spread that pays after fees, or paid: `is_open`.
 
-    `kind`: spot-perp (bought on spot, sold as perpetual), perp-spot, spot-spot, perp-perp or cycle. `where`: the legs in words. `size`: base coins (of the first
-    leg); `cost`: what the first leg takes, in `unit`. All figures are those of its best moment. `net`: in `unit`.
-    `why`: why it stands, or why it ended.
+    `kind`: spot-perp (bought on spot, sold as perpetual), perp-spot, spot-spot, perp-perp or cycle. `where`: the
+    legs in words. `size`: base coins (of the first leg); `cost`: what the first leg takes, in `unit`. All figures
+    are those of its best moment. `net`: in `unit`. `why`: why it stands, or why it ended.
     """
 
     key: tuple[int, int, int]

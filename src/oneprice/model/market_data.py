@@ -19,7 +19,7 @@ class BookLevel(NamedTuple):
 
 
 class OrderBook(msgspec.Struct, frozen=True):
-    """Best levels first. `sequence`: the venue's number, 0 when it has none. `time_ns`: the venue's, 0 when not told."""
+    """Best levels first. `sequence`: the venue's number, 0 for none. `time_ns`: the venue's, 0 when not told."""
 
     symbol: Symbol
     bids: tuple[BookLevel, ...]
@@ -29,7 +29,7 @@ class OrderBook(msgspec.Struct, frozen=True):
 
 
 class Ticker(msgspec.Struct, frozen=True, kw_only=True):
-    """The last 24 hours. None where the venue does not tell. Volumes: base in the venue's unit, quote in quote asset."""
+    """The last 24 hours; None where the venue does not tell. `volume` in the venue's unit, `quote_volume` in quote."""
 
     symbol: Symbol
     last: Decimal | None = None
