@@ -50,7 +50,8 @@ def empty_loop_ns() -> float:
 def say_conditions(conditions: dict[str, Any]) -> None:
     """One line of them."""
     about = f"{conditions['cpu']}, {conditions['cores']} cores, Python {conditions['python']}"
-    print(f"{about}; load {conditions['load_1min_before']}, an empty loop takes {conditions['empty_loop_ns']} ns a turn")
+    load, loop_ns = conditions["load_1min_before"], conditions["empty_loop_ns"]
+    print(f"{about}; load {load}, an empty loop takes {loop_ns} ns a turn")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

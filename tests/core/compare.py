@@ -100,7 +100,11 @@ def difference(classes: tuple[Any, Any], config: bytes, setup: Sequence[Command]
 
 
 def shortest(
-    classes: tuple[Any, Any], config: bytes, setup: Sequence[Command], commands: Sequence[Command], tries_max: int = 3_000
+    classes: tuple[Any, Any],
+    config: bytes,
+    setup: Sequence[Command],
+    commands: Sequence[Command],
+    tries_max: int = 3_000,
 ) -> list[Command]:
     """Commands left when all are left out that the difference does not need."""
     left = list(commands)

@@ -22,6 +22,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.coreless)
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how much was compared."""
+    reports = [report for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
+    compared = sum(value for report in reports for name, value in report.user_properties if name == "commands")
+    if compared:
+        terminalreporter.write_line(f"both cores: {compared:,} commands and frames compared")
+
+
 def rust_hub() -> Any:
     """The Rust core's Hub. Skips where it is not built."""
     if importlib.util.find_spec("oneprice._core") is None:

@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from tests.core.dialects import RAW, Best, Change, Dialect
 
 from oneprice.core.describe import encode
 from oneprice.core.specs import HubConfig, listing_spec
 from oneprice.core.states import BookState, Flag, Reason
-from tests.core.dialects import RAW, Best, Change, Dialect
 
 Side = Sequence[tuple[Any, Any]]
 SECOND = 1_000_000_000
@@ -36,7 +36,9 @@ class Desk:
         """One more connection of the same description."""
         return int(self.hub.add_stream(encode(self.dialect.stream)))
 
-    def listing(self, symbol: str = "A", *, tick: str = "1", lot: str = "1", stream: int | None = None, **rules: Any) -> int:
+    def listing(
+        self, symbol: str = "A", *, tick: str = "1", lot: str = "1", stream: int | None = None, **rules: Any
+    ) -> int:
         """A listing whose frames come over the connection. `rules` as `listing_spec`."""
         spec = listing_spec(symbol, tick_size=Decimal(tick), lot_size=Decimal(lot), **rules)
         number = int(self.hub.add_listing(msgspec.json.encode(spec)))

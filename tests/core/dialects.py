@@ -441,7 +441,8 @@ def _whole_quote(best: Best) -> bytes:
 
 def _whole_trades(deals: Sequence[Deal]) -> bytes:
     rows = [
-        f'{{"px":"{deal.price}","sz":"{deal.quantity}","dir":"{"BUY" if deal.buys else "SELL"}","ns":{deal.ms * 10**6}}}'
+        f'{{"px":"{deal.price}","sz":"{deal.quantity}","dir":"{"BUY" if deal.buys else "SELL"}",'
+        f'"ns":{deal.ms * 10**6}}}'
         for deal in deals
     ]
     return f'{{"ch":"tr","sym":"{deals[0].symbol}","list":[{",".join(rows)}]}}'.encode()

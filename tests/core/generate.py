@@ -13,13 +13,13 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from tests.core.dialects import BARE, OBJECT, RAW, WHOLE, WRAPPED, Best, Change, Deal, Dialect
+from tests.core.mangle import spoil
+from tests.core.wire import WIRE
 
 from oneprice.core.describe import Trades, encode
 from oneprice.core.specs import HubConfig, ListingSpec, listing_spec
 from oneprice.core.states import BookState, Reason
-from tests.core.dialects import BARE, OBJECT, RAW, WHOLE, WRAPPED, Best, Change, Deal, Dialect
-from tests.core.mangle import spoil
-from tests.core.wire import WIRE
 
 DIALECTS = (WRAPPED, RAW, BARE, OBJECT, WHOLE, WIRE)
 Command = tuple[Any, ...]

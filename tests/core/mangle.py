@@ -7,33 +7,12 @@ import random
 import re
 from collections.abc import Callable
 
+from tests.core.odd_values import BARE_VALUES, TEXTS
+
 Spoiler = Callable[[random.Random, bytes], bytes]
 
 TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null')
 SPACES = (b" ", b"\t", b"\n", b"\r", b"  \r\n", b"\x0b", b"\x0c", "\u00a0".encode(), "\u2028".encode(), b"\x00")
-
-NUMBERS = (
-    *("0", "-0", "0.0", "0e5", "00", "007", "1", "1.", ".5", "-1", "-1.5", "+1", "1e2", "1E-2", "1e+1", "1e", "1e+", "e5"),
-    *("1e18", "1e17", "9e17", "1e400", "1e999", "1e1000", "1e9999", "1e-999", "1e-18", "1e-19", "1.0e1", "10e-1"),
-    *("999999999999999999", "1000000000000000000", "9223372036854775807", "9223372036854775808"),
-    *("18446744073709551615", "18446744073709551616", "0000000000000000000000000000001", "1" + "0" * 62, "1" + "0" * 64),
-    *("0." + "0" * 61 + "1", "0." + "0" * 62 + "1", "123456.7890000000000000000000", "100.00000001", "100.000000001"),
-    *("99999999.99999999", "12345678.12345678", "123456789.123456789", "0.30000000000000004", "1_000", "0x10", "1,5"),
-    *("NaN", "Infinity", "-Infinity", "nan", "inf", "true", "1.2.3", "1e1.5", " 1", "1 ", "\u0661", "\uff11\uff12", "\u00b2"),
-)
-BARE_VALUES = (
-    *(text.encode() for text in NUMBERS),
-    *(b"null", b"false", b"tru", b"nul", b"undefined", b"'1'", b"[]", b"{}", b"[[]]", b'[""]', b'[["1"]]', b'[["1","2"],3]'),
-    *(b'[["1","2"],["1","2","3"]]', b'[["1",2]]', b"[[1,2]]", b'[{"p":"1","s":"2"}]', b'[["1","2"],]', b'[["1","2"]', b""),
-    *(b'[["-1","2"]]', b'[["0","2"]]', b'[["1","0"]]', b"{}{}", b'{"p":1,"p":2}', b'{"a":{"a":1,"a":[[1]]}}', b"[1,2}", b"{1}"),
-)
-TEXTS = (
-    *(f'"{text}"'.encode() for text in NUMBERS),
-    *(b'"\\u0031"', b'"\\u0030.5"', b'"1\\u002e5"', b'"\\/"', b'"\\""', b'"\\\\"', b'"\\b\\f\\n\\r\\t"', b'"\\x41"', b'"\\u12"'),
-    *(b'"\\ud800"', b'"\\udc00"', b'"\\ud83d\\ude00"', b'"\\ude00\\ud83d"', b'"\\ud800\\ud83d\\ude00"', b'"\\ud83d\\u0041"'),
-    *(b'"\\uD83D\\uDE00"', b'"\\ud83d\\u12"', b'"\xff"', b'"\xc3\xa9"', b'"\xed\xa0\x80"', b'"\xc0\xaf"', b'"\xf4\x90\x80\x80"'),
-    *(b'"a\tb"', b'"\x7f"', b'"\x00"', b'"\x1f"', b'"', b'"\\', b'"\\u', b'"' + b"long" * 40 + b'"', '"\u20ac"'.encode(), b'"\xe2\x82"'),
-)
 
 
 def cut(rng: random.Random, frame: bytes) -> bytes:
@@ -51,7 +30,11 @@ def flip(rng: random.Random, frame: bytes) -> bytes:
 
 def insert(rng: random.Random, frame: bytes) -> bytes:
     at = rng.randrange(len(frame) + 1)
-    return frame[:at] + rng.choice((b"0", b"1", b".", b"-", b'"', b"[", b"]", b"{", b"}", b",", b":", b"\\", b"e", b"\xff")) + frame[at:]
+    return (
+        frame[:at]
+        + rng.choice((b"0", b"1", b".", b"-", b'"', b"[", b"]", b"{", b"}", b",", b":", b"\\", b"e", b"\xff"))
+        + frame[at:]
+    )
 
 
 def remove(rng: random.Random, frame: bytes) -> bytes:
@@ -74,7 +57,9 @@ def lead(rng: random.Random, frame: bytes) -> bytes:
 
 
 def nothing(rng: random.Random, frame: bytes) -> bytes:
-    return rng.choice((b"", b" ", b"{}", b"[]", b"null", b"1", b'""', b"true", b"{", b"\x00", b'{"event":"pong"}', b"ping"))
+    return rng.choice(
+        (b"", b" ", b"{}", b"[]", b"null", b"1", b'""', b"true", b"{", b"\x00", b'{"event":"pong"}', b"ping")
+    )
 
 
 def _tokens(frame: bytes) -> list[re.Match[bytes]]:
@@ -113,7 +98,9 @@ def key(rng: random.Random, frame: bytes) -> bytes:
     if draw < 0.8:
         other = rng.choice(keys)
         return frame[:start] + other.group() + frame[end:]
-    return frame[:start] + rng.choice((b'"x"', b'""', b"1", b"null", b'"\\ud800"', b'"\xff"', b'"\xc3\xa9"')) + frame[end:]
+    return (
+        frame[:start] + rng.choice((b'"x"', b'""', b"1", b"null", b'"\\ud800"', b'"\xff"', b'"\xc3\xa9"')) + frame[end:]
+    )
 
 
 def escaped(rng: random.Random, text: bytes) -> bytes:
@@ -141,7 +128,9 @@ def unknown(rng: random.Random, frame: bytes) -> bytes:
         return frame
     at = rng.choice(keys).start()
     name = rng.choice((b'"new"', b'"n"', b'"\\u006e"', '"\u00e9"'.encode(), b'""', b'"e.s"'))
-    return frame[:at] + name + b":" + rng.choice(BARE_VALUES + TEXTS + (b"1", b'"x"', b'{"a":[{}]}')) + b"," + frame[at:]
+    return (
+        frame[:at] + name + b":" + rng.choice(BARE_VALUES + TEXTS + (b"1", b'"x"', b'{"a":[{}]}')) + b"," + frame[at:]
+    )
 
 
 def deep(rng: random.Random, frame: bytes) -> bytes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from oneprice.core.states import BookState, Flag, Reason
 from tests.core.desk import Desk
 from tests.core.dialects import BARE, OBJECT, RAW, WHOLE
+
+from oneprice.core.states import BookState, Flag, Reason
 
 BEST = ((99, 5), (101, 5))
 WRONG = ((99, 5), (101, 6))
@@ -117,6 +117,18 @@ def test_a_sampled_quote_with_a_side_of_unknown_size_is_not_judged(hub_class: An
     assert judged(desk) == (0, 0)
 
 
+def test_a_quote_from_before_a_silence_judges_nothing(desk: Desk) -> None:
+    desk.quote(11, *BEST)
+    desk.wait(3)
+    assert desk.state()[0] is BookState.SILENT
+    desk.depth(11, 12, [(99, 4)])  # the quote that told of it may have been lost
+    desk.quote(14, (99, 4), (101, 5))
+    assert judged(desk) == (0, 0)
+    desk.depth(12, 14)
+    desk.quote(15, *BEST)
+    assert judged(desk) == (1, 0)
+
+
 def test_quotes_off_the_counter_are_never_judged_and_the_latest_is_the_top(hub_class: Any) -> None:
     desk = Desk(hub_class, BARE)
     desk.listing()
@@ -143,7 +155,9 @@ def test_a_price_of_nothing_is_an_empty_side(desk: Desk, empty: str) -> None:
     assert desk.state()[0] is BookState.LIVE
 
 
-@pytest.mark.parametrize(("source", "top"), [("quote", (97, 1, 103, 1)), ("depth", (99, 5, 101, 5)), ("newer", (97, 1, 103, 1))])
+@pytest.mark.parametrize(
+    ("source", "top"), [("quote", (97, 1, 103, 1)), ("depth", (99, 5, 101, 5)), ("newer", (97, 1, 103, 1))]
+)
 def test_the_source_of_the_top_can_be_chosen(hub_class: Any, source: str, top: tuple[int, ...]) -> None:
     desk = Desk(hub_class, WHOLE)
     desk.listing(source=source)

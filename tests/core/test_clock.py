@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from oneprice.core.states import BookState, Flag, Reason
 from tests.core.desk import SECOND, Desk
 from tests.core.dialects import WHOLE
+
+from oneprice.core.states import BookState, Flag, Reason
 
 LIVE = (BookState.LIVE, Reason.NONE)
 LOST = (BookState.GAP, Reason.DISCONNECTED)

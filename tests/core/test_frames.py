@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from oneprice.core.describe import encode
-from oneprice.core.states import BookState, Flag, Reason
 from tests.core.desk import ASKS, BIDS, Desk
 from tests.core.dialects import BARE, OBJECT, RAW, WRAPPED, Deal
 from tests.core.wire import WIRE, field, fixed64
+
+from oneprice.core.describe import encode
+from oneprice.core.states import BookState, Flag, Reason
 
 LIVE = (BookState.LIVE, Reason.NONE)
 MALFORMED = (BookState.GAP, Reason.MALFORMED)
@@ -157,7 +157,9 @@ def test_a_frame_is_read_the_same_however_often_its_shape_came_before(desk: Desk
         assert desk.frame(spoilt) & Flag.MALFORMED
 
 
-@pytest.mark.parametrize("frame", [b'{"result":null,"id":1}', b"[]", b'"pong"', b"5", b'{"e":"pong","s":"A"}', b'{"e":5}'])
+@pytest.mark.parametrize(
+    "frame", [b'{"result":null,"id":1}', b"[]", b'"pong"', b"5", b'{"e":"pong","s":"A"}', b'{"e":5}']
+)
 def test_what_is_described_nowhere_is_for_the_codec(desk: Desk, frame: bytes) -> None:
     assert desk.frame(frame) == Flag.CONTROL
     assert desk.state("A") == LIVE
@@ -388,7 +390,10 @@ def test_wrong_arguments_are_refused_by_name(hub_class: Any) -> None:
     with pytest.raises(ValueError):
         desk.hub.add_cycle([(0, 1), (7, 1)])
     with pytest.raises(ValueError):
-        desk.hub.add_cycle([(0, 0)])
+        desk.hub.add_cycle([(0, 1), (0, 0)])
+    for legs in (1, 7):
+        with pytest.raises(ValueError):
+            desk.hub.add_cycle([(0, 1)] * legs)
     with pytest.raises(ValueError):
         desk.hub.lose(0, 99, 0)
     with pytest.raises(ValueError):

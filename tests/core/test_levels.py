@@ -56,8 +56,14 @@ class Model:
 
 def near(anchor: int) -> st.SearchStrategy[int]:
     """Prices around a place: beside it, at the edges of the window around it, and anywhere."""
-    edges = [shift + jitter for shift in (0, WINDOW // 4, WINDOW * 3 // 4, WINDOW, 2 * WINDOW) for jitter in (-2, -1, 0, 1, 2)]
-    offsets = st.one_of(st.integers(-6, 6), st.integers(-6, 6), st.sampled_from(edges), st.sampled_from([-edge for edge in edges]))
+    edges = [
+        shift + jitter
+        for shift in (0, WINDOW // 4, WINDOW * 3 // 4, WINDOW, 2 * WINDOW)
+        for jitter in (-2, -1, 0, 1, 2)
+    ]
+    offsets = st.one_of(
+        st.integers(-6, 6), st.integers(-6, 6), st.sampled_from(edges), st.sampled_from([-edge for edge in edges])
+    )
     ticks = offsets.map(lambda offset: max(1, anchor + offset))
     return st.one_of(ticks, ticks, st.sampled_from([1, 2, 63, 64, 65, 4096, 10**9, 10**17, 10**18 - 1]))
 
@@ -69,7 +75,11 @@ def changes(anchor: int) -> st.SearchStrategy[Changes]:
 
 FRAMES = st.integers(0, 3).flatmap(
     lambda place: st.lists(
-        st.tuples(changes((5, 70_000, 10**6, 10**12)[place]), changes((5, 70_000, 10**6, 10**12)[place]), st.sampled_from([False] * 7 + [True])),
+        st.tuples(
+            changes((5, 70_000, 10**6, 10**12)[place]),
+            changes((5, 70_000, 10**6, 10**12)[place]),
+            st.sampled_from([False] * 7 + [True]),
+        ),
         min_size=1,
         max_size=12,
     )

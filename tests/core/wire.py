@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from oneprice.core.describe import Condition, Depth, LevelShape, Quote, Stream, Time, Trades
 from tests.core.dialects import QUOTED_SNAPSHOT, Best, Change, Deal, Dialect, Levels, quoted_body
+
+from oneprice.core.describe import Condition, Depth, LevelShape, Quote, Stream, Time, Trades
 
 
 def varint(value: int) -> bytes:
@@ -58,7 +59,10 @@ def _trades(deals: Sequence[Deal]) -> bytes:
         body = field(1, deal.price) + field(2, deal.quantity) + field(3, int(deal.buys)) + field(4, deal.ms)
         return _frame(deal.symbol, 316, body, deal.ms)
     rows = [
-        field(1, deal.price) + field(2, deal.quantity) + field(3, 1 if deal.buys else 2) + field(4, deal.ms)
+        field(1, deal.price)
+        + field(2, deal.quantity)
+        + field(3, 1 if deal.buys else 2)
+        + field(4, deal.ms)
         + field(5, f"id{deal.id}")
         for deal in deals
     ]

@@ -114,8 +114,8 @@ impl World {
         for symbol in 1..symbols {
             let cross = self.list(&format!("S{symbol}/BTC"), 1e-6, false);
             let dollars = bitcoin + symbol;
-            self.scan.add_cycle(vec![(dollars, BUY), (cross, SELL), (bitcoin, SELL)]);
-            self.scan.add_cycle(vec![(bitcoin, BUY), (cross, BUY), (dollars, SELL)]);
+            self.scan.add_cycle(&[(dollars, BUY), (cross, SELL), (bitcoin, SELL)]);
+            self.scan.add_cycle(&[(bitcoin, BUY), (cross, BUY), (dollars, SELL)]);
             if mode == "cycles" {
                 self.touched.push(cross);
             }

@@ -40,7 +40,7 @@ impl Side {
             shift: 64 - SLOTS_MIN.trailing_zeros(),
             count: 0,
             origin: 0,
-            words: vec![0; WORDS].into_boxed_slice(),
+            words: Box::default(),
             groups: [0; GROUPS],
             best: 0,
         }
@@ -245,13 +245,16 @@ impl Side {
     }
 
     fn clear_window(&mut self) {
-        self.words.fill(0);
+        self.words.fill(0); // empty until the first level: a listing without a book costs no window
         self.groups = [0; GROUPS];
     }
 
     /// Lays the window anew around `best`, which must be the best level.
     #[cold]
     fn lay_window(&mut self, best: u64) {
+        if self.words.is_empty() {
+            self.words = vec![0; WORDS].into_boxed_slice();
+        }
         self.clear_window();
         self.best = best;
         self.origin = if self.bids { (best + MARGIN).saturating_sub(WINDOW - 1) } else { best.saturating_sub(MARGIN) };

@@ -15,12 +15,23 @@ const NOBODY: u32 = u32::MAX;
 /// What one unit becomes at a listing's best prices, after fees: buying base for quote, selling base for quote.
 pub(crate) type Rates = (f64, f64);
 
+/// A cycle of at most this many legs, so that it lies in one cache line.
+pub(crate) const LEGS_MAX: usize = 6;
+
 #[derive(Debug)]
+#[repr(align(64))]
 struct Cycle {
-    steps: Vec<Step>,
+    legs: [Step; LEGS_MAX],
+    count: u8,
     /// The step of its hub, if it has one.
-    hub: Option<usize>,
+    hub: Option<u8>,
     open: bool,
+}
+
+impl Cycle {
+    fn steps(&self) -> &[Step] {
+        &self.legs[..usize::from(self.count)]
+    }
 }
 
 /// The cycles in which a hub is traded on one side.
@@ -67,16 +78,18 @@ impl Cycles {
         self.rates.push((0.0, 0.0));
     }
 
-    /// Takes in a cycle; gives its number.
-    pub fn add(&mut self, steps: Vec<Step>) -> u32 {
+    /// Takes in a cycle of two to six legs; gives its number.
+    pub fn add(&mut self, steps: &[Step]) -> u32 {
         let number = self.cycles.len() as u32;
-        for &(listing, _) in &steps {
+        let mut legs = [(0, BUY); LEGS_MAX];
+        legs[..steps.len()].copy_from_slice(steps);
+        for &(listing, _) in steps {
             let cycles = &mut self.members[listing as usize].cycles;
             if cycles.last() != Some(&number) {
                 cycles.push(number);
             }
         }
-        self.cycles.push(Cycle { steps, hub: None, open: false });
+        self.cycles.push(Cycle { legs, count: steps.len() as u8, hub: None, open: false });
         self.laid = false;
         number
     }
@@ -88,7 +101,7 @@ impl Cycles {
 
     /// The steps of a cycle.
     pub fn steps(&self, cycle: u32) -> &[Step] {
-        &self.cycles[cycle as usize].steps
+        self.cycles[cycle as usize].steps()
     }
 
     /// Whether a cycle stands as an opportunity.
@@ -104,7 +117,7 @@ impl Cycles {
         }
         known.open = open;
         if let Some(step) = known.hub {
-            let (hub, side) = known.steps[step];
+            let (hub, side) = known.legs[usize::from(step)];
             let count = &mut self.members[hub as usize].hub[side_index(side)].open;
             *count = if open { *count + 1 } else { *count - 1 };
         }
@@ -112,7 +125,7 @@ impl Cycles {
 
     /// What one unit of the start asset becomes at the best prices, after fees.
     pub fn ratio(&self, cycle: u32) -> f64 {
-        self.cycles[cycle as usize].steps.iter().fold(1.0, |ratio, step| ratio * self.rate(step))
+        self.cycles[cycle as usize].steps().iter().fold(1.0, |ratio, step| ratio * self.rate(step))
     }
 
     /// Takes in a listing's new rates. Which of its cycles have to be looked at.
@@ -125,16 +138,18 @@ impl Cycles {
         if !self.laid {
             self.lay();
         }
+        let mut direct_nets = false;
         for index in 0..self.members[listing as usize].direct.len() {
             let cycle = self.members[listing as usize].direct[index];
-            self.raise(cycle);
+            direct_nets |= self.raise(cycle) > edge * SLACK || self.is_open(cycle);
         }
-        let sides = self.members[listing as usize].hub.iter().zip([rates.0, rates.1]);
-        let mut nets = sides.into_iter();
-        if nets.any(|(side, rate)| side.open > 0 || rate * side.best > edge * SLACK) {
+        let mut sides = self.members[listing as usize].hub.iter().zip([rates.0, rates.1]);
+        if sides.any(|(side, rate)| side.open > 0 || rate * side.best > edge * SLACK) {
             Touched::All
-        } else {
+        } else if direct_nets {
             Touched::Direct
+        } else {
+            Touched::None
         }
     }
 
@@ -154,17 +169,22 @@ impl Cycles {
     }
 
     /// The product of the legs besides the hub's.
+    #[inline]
     fn others(&self, cycle: u32) -> f64 {
         let known = &self.cycles[cycle as usize];
-        let legs = known.steps.iter().enumerate().filter(|(index, _)| Some(*index) != known.hub);
+        let hub = known.hub.map_or(LEGS_MAX, usize::from);
+        let legs = known.steps().iter().enumerate().filter(|(index, _)| *index != hub);
         legs.fold(1.0, |product, (_, step)| product * self.rate(step))
     }
 
-    /// A leg of a cycle that is not its hub has changed.
-    fn raise(&mut self, cycle: u32) {
-        let Some(step) = self.cycles[cycle as usize].hub else { return };
-        let (hub, side) = self.cycles[cycle as usize].steps[step];
+    /// A leg of a cycle that is not its hub has changed. Gives what the whole cycle is worth, roughly.
+    #[inline]
+    fn raise(&mut self, cycle: u32) -> f64 {
         let product = self.others(cycle);
+        let known = &self.cycles[cycle as usize];
+        let Some(step) = known.hub else { return product };
+        let (hub, side) = known.legs[usize::from(step)];
+        let rate = self.rate(&(hub, side));
         let known = &mut self.members[hub as usize].hub[side_index(side)];
         if product >= known.best {
             known.best = product;
@@ -172,6 +192,7 @@ impl Cycles {
         } else if known.holder == cycle {
             self.find_best(hub, side_index(side));
         }
+        product * rate
     }
 
     #[cold]
@@ -197,13 +218,13 @@ impl Cycles {
         }
         for (number, cycle) in self.cycles.iter_mut().enumerate() {
             let busiest =
-                cycle.steps.iter().enumerate().max_by_key(|(_, step)| self.members[step.0 as usize].cycles.len());
+                cycle.steps().iter().enumerate().max_by_key(|(_, step)| self.members[step.0 as usize].cycles.len());
             cycle.hub = busiest
                 .filter(|(_, step)| self.members[step.0 as usize].cycles.len() > HUB_CYCLES)
-                .map(|(index, _)| index);
-            for (index, &(listing, side)) in cycle.steps.iter().enumerate() {
+                .map(|(index, _)| index as u8);
+            for (index, &(listing, side)) in cycle.steps().iter().enumerate() {
                 let member = &mut self.members[listing as usize];
-                if cycle.hub == Some(index) {
+                if cycle.hub == Some(index as u8) {
                     let known = &mut member.hub[side_index(side)];
                     known.cycles.push(number as u32);
                     known.open += usize::from(cycle.open);

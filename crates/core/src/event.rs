@@ -37,9 +37,9 @@ pub enum Event {
         event_ns: i64,
     },
     /// An opportunity is new.
-    Opened(i64, Open),
+    Opened(i64, Box<Open>),
     /// An opportunity is gone.
-    Closed(i64, Open),
+    Closed(i64, Box<Open>),
 }
 
 /// Bid ticks, bid lots, ask ticks, ask lots, id.

@@ -1,5 +1,6 @@
 //! The hub: frames in, certified books and opportunities out. One call a frame (`oneprice.core.hub`).
 
+use crate::cycles::LEGS_MAX;
 use crate::decode::{Bound, Decoder, Found};
 use crate::describe::Message;
 use crate::event::{Event, plain_top};
@@ -125,8 +126,16 @@ impl Hub {
     }
 
     /// Watches a cycle; gives its number.
-    pub fn add_cycle(&mut self, steps: Vec<Step>) -> u32 {
-        self.scan.add_cycle(steps)
+    pub fn add_cycle(&mut self, steps: &[Step]) -> Result<u32, String> {
+        if !(2..=LEGS_MAX).contains(&steps.len()) {
+            return Err(format!("a cycle has 2 to {LEGS_MAX} legs, got {}", steps.len()));
+        }
+        for (listing, side) in steps {
+            if *listing as usize >= self.listings.len() || side.abs() != 1 {
+                return Err(format!("a leg is a known listing and 1 or -1, got {listing}, {side}"));
+            }
+        }
+        Ok(self.scan.add_cycle(steps))
     }
 
     // ------------------------------------------------------------------ feeding
@@ -471,8 +480,8 @@ impl Hub {
         self.flags |= flag::OPPORTUNITY;
         for happened in std::mem::take(&mut self.happened) {
             match happened {
-                Happened::Opened(open) => self.tell(Event::Opened(now_ns, open), flag::OPPORTUNITY),
-                Happened::Closed(open) => self.tell(Event::Closed(now_ns, open), flag::OPPORTUNITY),
+                Happened::Opened(open) => self.tell(Event::Opened(now_ns, Box::new(open)), flag::OPPORTUNITY),
+                Happened::Closed(open) => self.tell(Event::Closed(now_ns, Box::new(open)), flag::OPPORTUNITY),
                 Happened::Changed => {}
             }
         }

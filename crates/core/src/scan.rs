@@ -146,7 +146,7 @@ impl Scan {
     }
 
     /// Watches a cycle; gives its number.
-    pub fn add_cycle(&mut self, steps: Vec<Step>) -> u32 {
+    pub fn add_cycle(&mut self, steps: &[Step]) -> u32 {
         self.cycles.add(steps)
     }
 

@@ -51,13 +51,7 @@ impl Hub {
     }
 
     fn add_cycle(&mut self, legs: Vec<(u32, i8)>) -> PyResult<u32> {
-        for &(listing, side) in &legs {
-            if listing as usize >= self.inner.listings() || side.abs() != 1 {
-                let text = format!("a leg is a known listing and 1 or -1, got {listing}, {side}");
-                return Err(PyValueError::new_err(text));
-            }
-        }
-        Ok(self.inner.add_cycle(legs))
+        self.inner.add_cycle(&legs).map_err(PyValueError::new_err)
     }
 
     fn on_frame(&mut self, stream: usize, frame: &Bound<'_, PyBytes>, now_ns: i64) -> PyResult<u32> {

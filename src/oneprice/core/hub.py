@@ -24,6 +24,7 @@ from oneprice.core.states import BookState, Flag, Reason
 # Plain numbers: combining members of an enum costs more than decoding a quote.
 TOP, STATE, OPPORTUNITY, CONTROL = int(Flag.TOP), int(Flag.STATE), int(Flag.OPPORTUNITY), int(Flag.CONTROL)
 TRADE, MALFORMED, UNKNOWN, QUOTE = int(Flag.TRADE), int(Flag.MALFORMED), int(Flag.UNKNOWN), int(Flag.QUOTE)
+CYCLE_LEGS_MAX = 6
 Event = tuple[object, ...]
 Change = Callable[[Listing], None]
 
@@ -97,6 +98,8 @@ class Hub:
 
     def add_cycle(self, legs: list[tuple[int, int]]) -> int:
         """Watch a cycle of `(listing, 1 to buy or -1 to sell)`; gives its number. Legs lead back to the start asset."""
+        if not 2 <= len(legs) <= CYCLE_LEGS_MAX:
+            raise ValueError(f"a cycle has 2 to {CYCLE_LEGS_MAX} legs, got {len(legs)}")
         for listing, side in legs:
             if not 0 <= listing < len(self._listings) or side not in (1, -1):
                 raise ValueError(f"a leg is a known listing and 1 or -1, got {listing}, {side}")

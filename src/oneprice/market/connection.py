@@ -22,7 +22,8 @@ KEEP_EVERY_S = 0.2
 USELESS_AFTER_ACK_LIMITS = 3
 RENEW_AFTER_MS_MAX = 600_000
 CHANNELS: dict[type, Channel] = {Depth: Channel.DEPTH, Quote: Channel.QUOTE, Trades: Channel.TRADES}
-LOOK = ~int(Flag.TOP | Flag.QUOTE)
+LOOK = ~int(Flag.TOP | Flag.QUOTE | Flag.TRADE)  # ints: what an enum flag does takes microseconds
+CONTROL, NEWS = int(Flag.CONTROL), int(Flag.STATE | Flag.OPPORTUNITY)
 
 
 class Connection:
@@ -196,13 +197,13 @@ class Connection:
     def _look(self, flags: int, payload: bytes, binary: bool, now_ns: int) -> None:
         """The frames that are not plain data of a standing subscription."""
         self.alive_ns = now_ns
-        if flags & Flag.CONTROL:
+        if flags & CONTROL:
             self._on_control(payload, binary)
             return
         self.heard_ns = now_ns
         if self.links.unheard and self._hub.message_of_frame >= 0:
             self.links.hear(self._hub.listing_of_frame, self._channels[self._hub.message_of_frame])
-        if flags & (Flag.STATE | Flag.OPPORTUNITY | Flag.TRADE):
+        if flags & NEWS:
             self._on_change()
 
     def _on_control(self, payload: bytes, binary: bool) -> None:
