@@ -15,7 +15,7 @@ from oneprice.core.numbers import MANTISSA_MAX, NumberError, OffGrid, parse_deci
 from oneprice.core.specs import HubConfig, ListingSpec
 from oneprice.core.states import BookState, Reason
 
-CACHE_MAX = 200_000
+TEXTS_KEPT_MAX = 16_384
 QUOTES_KEPT = 64
 
 
@@ -79,22 +79,23 @@ class Scale(dict[str, int]):
         count = self._plain_count(text)
         if count < 0:
             count = self.count(text)
-        if len(self) >= CACHE_MAX:
+        if len(self) >= TEXTS_KEPT_MAX:
             self.clear()
         self[text] = count
         return count
 
     def _plain_count(self, text: str) -> int:
         """The common case without a pattern: short digits with one point, on a grid of single steps. -1 for others."""
-        whole, point, fraction = text.partition(".")
-        digits = whole + fraction[: self._shift]
-        beyond = fraction[self._shift :]
-        if beyond.strip("0") or len(text) > 17 or self._unit != 1 or (point and not fraction) or not whole:
+        point = text.find(".")
+        digits = text[:point] + text[point + 1 :]
+        if point < 1 or len(digits) > 15 or self._unit != 1 or not digits.isdigit() or not digits.isascii():
             return -1
-        if not digits.isdigit() or not digits.isascii():
-            return -1
-        count = int(digits) * int(10 ** (self._shift - len(digits) + len(whole)))
-        return count if (count or self._zero) and count < MANTISSA_MAX else -1
+        shift = self._shift - len(digits) + point
+        if shift == 0:
+            count, rest = int(digits), 0
+        else:
+            count, rest = divmod(int(digits) * int(10 ** max(0, shift)), int(10 ** max(0, -shift)))
+        return count if not rest and (count or self._zero) and count < MANTISSA_MAX and len(digits) > point else -1
 
     def count(self, text: str) -> int:
         """Work it out. Raises OffGrid, NumberError."""
