@@ -46,6 +46,7 @@ DEPTH_FRAMES = 300
 STEADY_SECONDS_MAX = 60
 RATE_STEADY = 20_000
 BOOKS_OF_A_VENUE = 500
+ALL_IN_WITHIN_S = 300
 MODULES = {"rust": "oneprice._core", "python": "oneprice.core.hub"}
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 MEMORY_SIZES = ((1, BOOKS_OF_A_VENUE, 1_000), (2, BOOKS_OF_A_VENUE, 1_000), (1, BOOKS_OF_A_VENUE, 100))
@@ -155,7 +156,10 @@ class Venues:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(command.encode() + b"\n")
-        answer: dict[str, Any] = json.loads(await self._process.stdout.readline())
+        line = await self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the sending program is gone: a connection was closed (its own words are above)")
+        answer: dict[str, Any] = json.loads(line)
         return answer
 
     async def end(self) -> None:
@@ -167,7 +171,7 @@ class Venues:
 
 async def _all_in(engine: Engine, expected: int) -> None:
     """Wait until so many frames have been taken in. Raises RuntimeError when they do not come."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + ALL_IN_WITHIN_S
     while engine.frames < expected:
         if time.monotonic() > until:
             raise RuntimeError(f"{engine.frames} of {expected} frames came; closed: {engine.closed()}")

@@ -21,6 +21,7 @@ from generated import LOT, TICK, Market
 from oneprice.app import find_market
 from oneprice.core.describe import encode
 from oneprice.core.specs import HubConfig
+from oneprice.exchange import ConnectionConfig
 from oneprice.live import LiveChance, LiveClock, LiveNetwork
 from oneprice.market.config import MarketConfig
 from oneprice.market.connection import Connection
@@ -31,6 +32,7 @@ from oneprice.model import AssetName, ExchangeName, MarketKind, Symbol, SymbolIn
 from oneprice.venues.kit import Channel, PublicMarket, Subscription
 
 PATH = "stream"
+PATIENT = ConnectionConfig(ping_every_ms=600_000, pong_within_ms=600_000)  # a slow core is to be measured as well
 FEE = Decimal("0.001")
 CHANNELS = (Channel.DEPTH, Channel.QUOTE, Channel.TRADES)
 TICK_EVERY_S = 0.1
@@ -75,7 +77,7 @@ class Engine:
         self.network = LiveNetwork(self.clock)
         self.supervisor = Supervisor()
         self.market: PublicMarket = find_market("binance-spot")
-        config = MarketConfig(markets=("binance-spot",), symbols=("A/USDT",), channels=CHANNELS)
+        config = MarketConfig(markets=("binance-spot",), symbols=("A/USDT",), channels=CHANNELS, connection=PATIENT)
         self.context = Context(
             config=config,
             hub=self.hub,
@@ -173,7 +175,7 @@ class Engine:
 
 def hub_config() -> bytes:
     """Limits as the engine has them; a busy machine may freeze us for longer than a feed may be silent."""
-    return msgspec.json.encode(HubConfig(silent_after_ns=60 * 10**9, stale_after_ns=60 * 10**9))
+    return msgspec.json.encode(HubConfig(silent_after_ns=600 * 10**9, stale_after_ns=600 * 10**9))
 
 
 def symbol_info(venue: int, venue_symbol: str) -> SymbolInfo:
