@@ -112,6 +112,7 @@ def test_every_state_reason_and_miss_has_its_words() -> None:
     for state in BookState:
         assert bool(why_not_live(state, Reason.NONE, 1_500.0)) is (state is not BookState.LIVE)
     assert why_not_live(BookState.SILENT, Reason.NONE, 1_500.0) == "nothing came over its connection for 1.5 s"
+    assert "waiting for a frame of its own" in why_not_live(BookState.SILENT, Reason.NONE, 3.0)
 
 
 def test_figures_read_well() -> None:

@@ -40,7 +40,7 @@ def test_basis_points_carry_their_sign() -> None:
 
 @pytest.mark.parametrize(
     ("milliseconds", "text"),
-    [(85.2, "85 ms"), (1_400, "1.4 s"), (75_000, "75 s"), (720_000, "12 min")],
+    [(85.2, "85 ms"), (999.7, "1.0 s"), (1_400, "1.4 s"), (75_000, "75 s"), (720_000, "12 min")],
 )
 def test_spans_choose_their_unit(milliseconds: float, text: str) -> None:
     assert span(milliseconds) == text

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 
 import pytest
 from rich.console import Console
 
-from oneprice.observe import News, Tally, draw, markets_table, progress_line, summary_table
+from oneprice.observe import WIDE, News, Tally, draw, markets_table, progress_line, summary_table
 
 
 def printed(picture: object, width: int) -> list[str]:
@@ -56,6 +57,33 @@ def test_a_narrow_screen_shows_what_cannot_be_done_without(make, busy) -> None:
         assert word in text
 
 
+LONGEST = "buy binance-usdm, sell binance-spot"
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 131, 160])
+def test_both_sides_of_a_spread_can_be_read_at_every_width(make, width: int) -> None:
+    spread = make.spread(1, where=LONGEST, is_open=True, cost=Decimal("0.0048775"), unit="BTC")
+    tally = Tally()
+    tally.take(make.view(history=(make.spread(2, where=LONGEST),)))
+    picture = draw(make.view(opportunities=(spread,)), (), "x", width, 30)
+    summary = summary_table(tally.totals(), "found", wide=width >= WIDE)
+    for shown in (printed(picture, width), printed(summary, width)):
+        (line,) = (line for line in shown if LONGEST in line)
+        assert "BTC/USDT" in line
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_no_heading_and_no_row_is_cut_or_broken(make, width: int) -> None:
+    rows = [make.market("binance-spot", books={"live": 2, "silent": 4}, state="reconnecting")]
+    lines = printed(markets_table(rows, wide=width >= WIDE), width)
+    assert len(lines) == 3
+    assert "not live" in lines[0]
+    assert "4 silent" in lines[2]
+    spread = make.spread(1, where=LONGEST, is_open=True, cost=Decimal("0.0048775"), unit="BTC")
+    first, second = (make.view(opportunities=(spread,)), make.view())
+    assert len(printed(draw(first, (), "x", width, 30), width)) == len(printed(draw(second, (), "x", width, 30), width))
+
+
 def test_markets_say_which_books_are_not_live(make) -> None:
     rows = [make.market(books={"live": 3, "silent": 2, "gap": 1}, state="reconnecting")]
     text = "\n".join(printed(markets_table(rows), 140))
@@ -91,3 +119,18 @@ def test_a_progress_line_names_the_nearest_miss_when_nothing_stands(make) -> Non
         why="fees",
     )
     assert "nearest -4.0 bps: BTC/USDT buy gate-spot" in progress_line(make.view(nearest=(near,)))
+
+
+def test_a_spread_that_cannot_be_used_says_so_in_the_progress_line(make) -> None:
+    from oneprice.market import NearRow
+
+    why = "mexc-usdm:SOL/USDT: its connection is down"
+    near = NearRow(
+        kind="perp-perp",
+        symbol="SOL/USDT",
+        where="buy gate-usdm, sell mexc-usdm",
+        gross_bps=24.0,
+        net_bps=16.9,
+        why=why,
+    )
+    assert why in progress_line(make.view(nearest=(near,)))

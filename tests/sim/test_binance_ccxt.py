@@ -104,3 +104,17 @@ async def trade_now_and_then(venue: Any, listing: Any) -> None:
     while True:
         listing.engine.place("test", Side.BUY, 1, None, ts_ns=venue.now_ns())
         await asyncio.sleep(0.1)
+
+
+async def test_ccxt_with_its_own_options_finds_the_markets_that_are_there(venue: Any) -> None:
+    exchange = ccxt_pro.binance()
+    urls = exchange.urls["api"]
+    for name, url in urls.items():
+        if isinstance(url, str):
+            for host in ("api", "fapi", "dapi"):
+                urls[name] = urls[name].replace(f"https://{host}.binance.com", venue.url)
+    try:
+        found = {market["symbol"] for market in await exchange.fetch_markets()}
+    finally:
+        await exchange.close()
+    assert {"BTC/USDT", "BTC/USDT:USDT"} <= found

@@ -111,10 +111,13 @@ async def _exchanges(seed: int) -> AsyncIterator[SimCluster]:
 
 
 def market_config() -> MarketConfig:
-    """All markets, all symbols, orders of a size that a small desk would send."""
+    """All markets, all symbols, orders of a size that a small desk would send.
+
+    Simulated exchanges are busy and near: a second without a frame is silence.
+    """
     from oneprice.market import MarketConfig
 
-    return MarketConfig(markets=MARKETS, symbols=SYMBOLS, order_notional_max=ORDER_NOTIONAL_MAX)
+    return MarketConfig(markets=MARKETS, symbols=SYMBOLS, order_notional_max=ORDER_NOTIONAL_MAX, silent_after_ms=1_000)
 
 
 async def _watch(cluster: SimCluster, gathered: Run, console: Console) -> None:

@@ -51,7 +51,7 @@ async def live_scan(asked: LiveScan) -> int:
     hosts = hosts_of(asked.sims, config.markets)
     plain = asked.as_json or not sys.stdout.isatty()
     console = Console(stderr=asked.as_json, width=PLAIN_WIDTH if plain else None)
-    seen = _Seen(Tally(), News())
+    seen = _Seen("SIMULATED exchanges" if asked.sims else "LIVE public data", Tally(), News())
     interrupted = False
     ports = live_ports()
     try:
@@ -81,6 +81,7 @@ async def live_scan(asked: LiveScan) -> int:
 class _Seen:
     """What was seen so far."""
 
+    what: str
     tally: Tally
     news: News
     last: MarketView | None = None
@@ -97,7 +98,7 @@ async def _screen(data: MarketData, seen: _Seen, console: Console, ending: str) 
 
     from oneprice.observe import draw
 
-    title = f"LIVE public data  for {ending}, Ctrl-C stops"
+    title = f"{seen.what}  for {ending}, Ctrl-C stops"
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             seen.look(data)
@@ -110,7 +111,7 @@ async def _screen(data: MarketData, seen: _Seen, console: Console, ending: str) 
 async def _lines(data: MarketData, seen: _Seen, console: Console, ending: str) -> None:
     from oneprice.observe import progress_line
 
-    console.print(f"LIVE public data for {ending}", highlight=False)
+    console.print(f"{seen.what} for {ending}", highlight=False)
     next_line_s = 0.0
     while True:
         for text in seen.look(data):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from oneprice.core.states import BookState, Miss, Reason
 
+JUST_NOW_MS = 500.0
+
 STATES = {
     BookState.LIVE: "live",
     BookState.SYNCING: "syncing",
@@ -44,6 +46,8 @@ def why_not_live(state: BookState, reason: Reason, age_ms: float) -> str:
     if state is BookState.STALE:
         return f"no change for {age_ms / 1e3:.1f} s"
     if state is BookState.SILENT:
+        if age_ms < JUST_NOW_MS:
+            return "its connection was silent; waiting for a frame of its own"
         return f"nothing came over its connection for {age_ms / 1e3:.1f} s"
     if state is BookState.CROSSED:
         return "bid at or above ask"

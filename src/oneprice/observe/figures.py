@@ -23,7 +23,7 @@ def amount(value: Decimal, digits: int = 5) -> str:
 
 def span(milliseconds: float) -> str:
     """`85 ms`, `1.4 s`, `75 s`, `12 min`."""
-    if milliseconds < 1_000:
+    if milliseconds < 999.5:
         return f"{milliseconds:.0f} ms"
     seconds = milliseconds / 1_000
     if seconds < 600:

@@ -24,5 +24,7 @@ def progress_line(view: MarketView) -> str:
         parts.append(f"{bps(best.net_bps)} bps net: {best.symbol} {best.where}, {amount(best.size)}")
     elif view.nearest:
         near = view.nearest[0]
-        parts.append(f"nearest {bps(near.net_bps)} bps: {near.symbol} {near.where}")
+        # Without the reason, a spread that pays but cannot be used would look like one that can.
+        why = f" ({near.why})" if near.net_bps > 0 else ""
+        parts.append(f"nearest {bps(near.net_bps)} bps: {near.symbol} {near.where}{why}")
     return "  ".join(parts)

@@ -49,13 +49,13 @@ def _header(view: MarketView, title: str) -> Text:
 def _spreads(view: MarketView, rows: int, *, wide: bool) -> Table:
     """What stands, best first; below it, dimmed, what ended last."""
     table = plain_table()
-    table.add_column("what", width=10)
-    table.add_column("where", no_wrap=True, overflow="ellipsis", ratio=1, min_width=36 if wide else 20)
-    for heading, columns in (("gross", 6), ("fees", 5), ("best net", 8), ("size", 11)):
-        table.add_column(heading, justify="right", width=columns)
+    table.add_column("what", width=9)
+    table.add_column("where", no_wrap=True, overflow="ellipsis", width=35)
+    figures = [("best net", 8), ("size", 11)]
     if wide:
-        table.add_column("worth", justify="right", width=12)
-    table.add_column("age", justify="right", width=7)
+        figures = [("gross", 6), ("fees", 5), *figures, ("age", 7)]
+    for heading, columns in figures:
+        table.add_column(heading, justify="right", width=columns, no_wrap=True)
     if wide:
         table.add_column("ended because", no_wrap=True, overflow="ellipsis", ratio=1)
     standing = sorted(view.opportunities, key=lambda row: -row.net_bps)[:rows]
@@ -70,11 +70,12 @@ def _spreads(view: MarketView, rows: int, *, wide: bool) -> Table:
 
 
 def _cells(row: OpportunityRow, *, wide: bool) -> list[str]:
-    figures = [bps(row.gross_bps), f"{row.fees_bps:.1f}", bps(row.net_bps), amount(row.size)]
+    net = [bps(row.net_bps), amount(row.size)]
     if not wide:
-        return [row.symbol, row.where, *figures, span(row.age_ms)]
+        return [row.symbol, row.where, *net]
+    gross = [bps(row.gross_bps), f"{row.fees_bps:.1f}"]
     note = "" if row.is_open else escape(row.why)
-    return [row.symbol, row.where, *figures, f"{amount(row.cost)} {row.unit}", span(row.age_ms), note]
+    return [row.symbol, row.where, *gross, *net, span(row.age_ms), note]
 
 
 def _news(tidings: Sequence[Tiding], rows: int) -> Text:

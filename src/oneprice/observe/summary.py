@@ -19,18 +19,19 @@ def summary_table(totals: Sequence[PairTotal], title: str, *, wide: bool = True,
     table = plain_table(title)
     if wide:
         table.add_column("kind", width=9)
-    table.add_column("what", width=10)
-    table.add_column("where", no_wrap=True, overflow="ellipsis", ratio=1, min_width=20)
-    for heading, columns in (("count", 5), ("best bps", 8), ("best net", 13), ("longest", 7)):
-        table.add_column(heading, justify="right", width=columns)
+    table.add_column("what", width=9)
+    table.add_column("where", no_wrap=True, overflow="ellipsis", ratio=1, min_width=35)
+    figures = [("count", 5), ("best bps", 8), ("longest", 7)]
     if wide:
-        table.add_column("total", justify="right", width=7)
-        table.add_column("largest", justify="right", width=11)
+        figures += [("best net", 11), ("largest", 11)]
+    for heading, columns in figures:
+        table.add_column(heading, justify="right", width=columns, no_wrap=True)
     for total in totals[:rows_max]:
         cells = [total.kind] if wide else []
-        cells += [total.symbol, total.where, str(total.count), bps(total.best_net_bps)]
-        cells += [f"{amount(total.best_net, 3)} {total.unit}", span(total.longest_ms)]
-        table.add_row(*cells, *([span(total.total_ms), amount(total.size_max)] if wide else []))
+        cells += [total.symbol, total.where, str(total.count), bps(total.best_net_bps), span(total.longest_ms)]
+        if wide:
+            cells += [f"{amount(total.best_net, 3)} {total.unit}", amount(total.size_max)]
+        table.add_row(*cells)
     rest = totals[rows_max:]
     if rest:
         first = ["", ""] if wide else [""]
@@ -49,7 +50,7 @@ def markets_table(rows: Sequence[MarketRow], *, title: str | None = None, wide: 
     table.add_column("frames/s", justify="right", width=8)
     table.add_column("age ms p50/p99", justify="right", width=14)
     if wide:
-        for heading in ("delay ms p50/p99", "conns", "resyncs", "reconnects"):
+        for heading in ("delay ms p50/p99", "resyncs", "reconnects"):
             table.add_column(heading, justify="right", width=len(heading))
     for row in rows:
         others = {state: count for state, count in row.books.items() if state != "live"}
@@ -63,7 +64,7 @@ def markets_table(rows: Sequence[MarketRow], *, title: str | None = None, wide: 
         ]
         if wide:
             cells.append(f"{latency(row.delay_ms_p50)}/{latency(row.delay_ms_p99)}")
-            cells += [str(row.connections), str(row.resyncs), str(row.reconnects)]
+            cells += [str(row.resyncs), str(row.reconnects)]
         table.add_row(*cells)
     return table
 

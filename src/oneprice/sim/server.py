@@ -277,7 +277,10 @@ class SimServer:
             return web.Response(status=400, text="Bad Request: a websocket handshake is expected here")
         if len(self.connections) >= _SOCKETS_MAX:
             return web.Response(status=503, text="too many connections")
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionResetError:
+            return web.Response(status=400, text="Bad Request: the client left during the handshake")
         connection = Connection(request, socket, policy, self.faults, self._clock)
         self.connections[connection] = None
         writer = asyncio.create_task(connection.write_out(self._may_write), name=f"sim-{self.venue}-writer")

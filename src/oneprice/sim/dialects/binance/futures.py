@@ -106,6 +106,10 @@ class _Futures:
         ]
         for path, weight, handler in routes:
             pool.get(f"/fapi/{path}", weight, handler)
+        # Coin-margined contracts are not simulated; clients that look for all of the venue's markets find none.
+        pool.get(
+            "/dapi/v1/exchangeInfo", 1, lambda parameters: {"rateLimits": [], "exchangeFilters": [], "symbols": []}
+        )
         # These two have a request limit of their own and no weight.
         funding = WindowCounter(_FUNDING_REQUESTS_PER_5_MIN, 300, self._server.now_ns)
         pool.get("/fapi/v1/fundingInfo", 0, lambda parameters: [], funding)
