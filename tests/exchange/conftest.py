@@ -23,7 +23,7 @@ from oneprice.errors import (
     VenueUnavailableError,
 )
 from oneprice.exchange import PublicExchange, RequestConfig, RestClient
-from oneprice.model import AssetName, ExchangeName, MarketKind, Symbol, SymbolInfo, Ticker
+from oneprice.model import AssetName, ExchangeName, FundingRate, MarketKind, Symbol, SymbolInfo, Ticker
 from oneprice.venues.kit.contract import Budget, Call, PublicMarket, Request, Response
 
 T = TypeVar("T")
@@ -208,6 +208,13 @@ class ScriptedMarket:
 
     def tickers(self, listings: Sequence[SymbolInfo]) -> Call[list[Ticker]]:
         return Call(Request(path="/tickers"), lambda _: [Ticker(symbol=one.symbol) for one in listings])
+
+    def quotes(self, listings: Sequence[SymbolInfo]) -> Call[list[Ticker]]:
+        return Call(Request(path="/quotes"), lambda _: [Ticker(symbol=one.symbol) for one in listings])
+
+    def funding_history(self, listing: SymbolInfo, count: int) -> Call[list[FundingRate]]:
+        request = Request(path="/past", query=(("symbol", listing.venue_symbol), ("limit", str(count))))
+        return Call(request, lambda _: [FundingRate(listing.symbol, Decimal("0.0001"), 0, time_ns=7)])
 
 
 class World:

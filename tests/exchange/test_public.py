@@ -73,6 +73,21 @@ async def test_tickers_of_all_or_of_some_are_one_request(world) -> None:
     assert len(world.network.sent) == 3
 
 
+async def test_quotes_of_all_or_of_some_are_one_request(world) -> None:
+    exchange = promised(world.exchange())
+    everything = await world.clock.run(exchange.quotes())
+    some = await world.clock.run(exchange.quotes([spot("ETH")]))
+    assert (len(everything), [one.symbol for one in some]) == (8, [spot("ETH")])
+    paths = [sent.url.removeprefix("https://api.test.invalid") for sent in world.network.sent]
+    assert paths == ["/rules", "/quotes", "/quotes"]
+
+
+async def test_past_funding_is_asked_by_listing_and_count(world) -> None:
+    (past,) = await world.clock.run(promised(world.exchange()).funding_history(spot("BTC"), 5))
+    assert (past.symbol, past.next_time_ns, past.time_ns) == (spot("BTC"), 0, 7)
+    assert world.network.sent[-1].url.endswith("/past?symbol=BTCUSDT&limit=5")
+
+
 async def test_a_listing_that_can_be_traded_wins_over_a_dead_one_of_the_same_name(world) -> None:
     assert (await world.clock.run(world.exchange().rules(spot("OLD")))).venue_symbol == "OLDUSDT"
 
@@ -116,6 +131,8 @@ async def test_less_than_one_is_refused(world, count) -> None:
         await world.clock.run(world.exchange().order_book(spot("BTC"), count))
     with pytest.raises(ConfigError, match="count"):
         await world.clock.run(world.exchange().trades(spot("BTC"), count))
+    with pytest.raises(ConfigError, match="count"):
+        await world.clock.run(world.exchange().funding_history(spot("BTC"), count))
     assert not world.network.sent
 
 

@@ -47,15 +47,24 @@ async def test_every_call_gives_what_it_promises(place: tuple[PublicExchange, Si
     assert ticker.symbol == bitcoin
     assert {one.symbol for one in await exchange.tickers()} <= {row.symbol for row in rows}
     assert [one.symbol for one in await exchange.tickers([bitcoin])] == [bitcoin]
+    (quote,) = await exchange.quotes([bitcoin])
+    assert quote.bid is not None
+    assert quote.ask is not None
+    assert quote.bid < quote.ask
     candles = await exchange.klines(bitcoin, KlineInterval.MINUTE_1, 5)
     assert [candle.open_time_ns for candle in candles] == sorted(candle.open_time_ns for candle in candles)
     assert len(candles) == 5
     assert all(trade.symbol == bitcoin for trade in await exchange.trades(bitcoin, 5))
     if futures:
         assert (await exchange.funding(bitcoin)).symbol == bitcoin
+        past = await exchange.funding_history(bitcoin, 3)
+        assert [rate.time_ns for rate in past] == sorted({rate.time_ns for rate in past})
+        assert [(rate.symbol, rate.next_time_ns) for rate in past] == [(bitcoin, 0)] * 3
     else:
         with pytest.raises(NotSupported):
             await exchange.funding(bitcoin)
+        with pytest.raises(NotSupported):
+            await exchange.funding_history(bitcoin)
     assert exchange.figures.requests == exchange.figures.answers
     assert exchange.figures.venue_errors == 0
 

@@ -82,6 +82,8 @@ SEQUENCES = {
     "spot_seq_runeeur": (SPOT, "RUNEEUR", "0.001", "0.1", True),
     "futures_seq_ctkusdt": (USDM, "CTKUSDT", "0.00001", "1", False),
 }
+QUOTED = {"spot_rest_book_ticker": SPOT, "futures_rest_book_ticker": USDM}
+PAST_FUNDING = ("futures_rest_funding_rate_history", "futures_rest_funding_rate_history_2026")
 BY_NAME = {  # read by a test that names them
     "spot_rest_depth",
     "spot_rest_exchange_info",
@@ -114,11 +116,8 @@ NOT_READ = {
     "futures_wsapi_*": "order entry, private side",
     "spot_sbe_*": "binary SBE streams need an Ed25519 key and are not connected to",
     "futures_ws_trade_lite": "private side",
-    "spot_rest_book_ticker": "best quotes come by the stream; no call of the contract asks for them by REST",
-    "futures_rest_book_ticker": "as on spot",
     "spot_rest_execution_rules": "a rule for takers, for the order side",
     "spot_rest_reference_price": "part of that rule",
-    "futures_rest_funding_rate_history*": "past rates; no call of the contract asks for them",
     "spot_rest_account*": "private side",
     "spot_rest_cancel_*": "private side",
     "spot_rest_my_trades": "private side",
@@ -171,7 +170,7 @@ def ok(body: bytes) -> Response:
 
 
 def test_every_fixture_is_read_or_named_with_a_reason(shared: Path) -> None:
-    read = {*ERRORS, *DEPTH, *QUOTES, *TRADES, *BY_NAME}
+    read = {*ERRORS, *DEPTH, *QUOTES, *TRADES, *QUOTED, *PAST_FUNDING, *BY_NAME}
     read |= {f"{name}_{part}" for name in SEQUENCES for part in ("snapshot", "diffs", "expected")}
     stems = {path.stem for path in (shared / "fixtures" / "binance").iterdir()}
     assert read <= stems
@@ -376,6 +375,29 @@ def test_the_ticker_of_24_hours(body: Callable[[str], bytes], survives_mangling:
     for ours, theirs in (fields | {"quote_volume": "quoteVolume"}).items():
         assert getattr(ticker, ours) == D(told[theirs]), ours
     assert ticker.time_ns == told["closeTime"] * 1_000_000
+    survives_mangling(call, body(name))
+
+
+@pytest.mark.parametrize("name", QUOTED)
+def test_best_prices_by_rest(name: str, body: Callable[[str], bytes], survives_mangling: Mangling) -> None:
+    market, told = QUOTED[name], parsed(body(name))
+    rows = b"[" + body(name) + b"]"  # asked for by symbol there; of the whole market it is a list
+    call = market.quotes([listing_of(market, told["symbol"])])
+    (quote,) = call.read(ok(rows))
+    expected = tuple(D(told[key]) for key in ("bidPrice", "bidQty", "askPrice", "askQty"))
+    assert (quote.bid, quote.bid_quantity, quote.ask, quote.ask_quantity) == expected
+    assert quote.time_ns == told.get("time", 0) * 1_000_000
+    assert market.quotes([listing_of(market, "OTHER")]).read(ok(rows)) == []
+    survives_mangling(call, rows)
+
+
+@pytest.mark.parametrize("name", PAST_FUNDING)
+def test_past_funding(name: str, body: Callable[[str], bytes], survives_mangling: Mangling) -> None:
+    call, rows = USDM.funding_history(listing_of(USDM, "BTCUSDT"), 100), parsed(body(name))
+    for rate, row in zip(call.read(ok(body(name))), rows, strict=True):
+        assert (rate.rate, rate.time_ns) == (D(row["fundingRate"]), row["fundingTime"] * 1_000_000)
+        assert rate.mark_price == (D(row["markPrice"]) if "markPrice" in row else None)
+        assert (rate.next_time_ns, rate.interval_s, rate.index_price) == (0, None, None)
     survives_mangling(call, body(name))
 
 

@@ -65,6 +65,7 @@ def test_requests_of_spot() -> None:
     assert asked(SPOT.trades(listing, 5_000).request) == ("/api/v3/trades", symbol | {"limit": "1000"}, 25, "default")
     assert asked(SPOT.ticker(listing).request) == ("/api/v3/ticker/24hr", symbol, 2, "default")
     assert asked(SPOT.tickers([listing]).request) == ("/api/v3/ticker/24hr", {}, 80, "default")
+    assert asked(SPOT.quotes([listing]).request) == ("/api/v3/ticker/bookTicker", {}, 4, "default")
     assert asked(SPOT.snapshot_request(listing)) == ("/api/v3/depth", symbol | {"limit": "1000"}, 50, "default")
     query = symbol | {"interval": "1M", "startTime": "1700000000000", "limit": "1000"}
     klines = SPOT.klines(listing, KlineInterval.MONTH_1, 1_000, 1_700_000_000_000_999_999)
@@ -78,6 +79,10 @@ def test_requests_of_perpetuals() -> None:
     assert asked(USDM.trades(listing, 10).request) == ("/fapi/v1/trades", symbol | {"limit": "10"}, 5, "default")
     assert asked(USDM.ticker(listing).request) == ("/fapi/v1/ticker/24hr", symbol, 1, "default")
     assert asked(USDM.tickers([]).request) == ("/fapi/v1/ticker/24hr", {}, 40, "default")
+    assert asked(USDM.quotes([]).request) == ("/fapi/v1/ticker/bookTicker", {}, 5, "default")
+    for count, limit in ((3, "3"), (5_000, "1000")):
+        history = USDM.funding_history(listing, count).request
+        assert asked(history) == ("/fapi/v1/fundingRate", symbol | {"limit": limit}, 1, "funding")
     assert asked(USDM.snapshot_request(listing)) == ("/fapi/v1/depth", symbol | {"limit": "1000"}, 20, "default")
     assert asked(USDM.funding(listing).request) == ("/fapi/v1/premiumIndex", symbol, 1, "default")
     intervals = USDM.funding_intervals()
@@ -129,6 +134,8 @@ def test_hosts_point_the_market_elsewhere() -> None:
 def test_spot_has_no_funding() -> None:
     with pytest.raises(NotSupported, match="binance-spot"):
         SPOT.funding(listing_of(SPOT))
+    with pytest.raises(NotSupported, match="binance-spot"):
+        SPOT.funding_history(listing_of(SPOT), 1)
     assert SPOT.funding_intervals() is None
 
 
@@ -156,6 +163,7 @@ DAY = {
     "quoteVolume": "100000.5",
     "closeTime": 1_700_000_000_003,
 }
+QUOTE = {"symbol": "BTCUSDT", "bidPrice": "100.4", "bidQty": "3", "askPrice": "100.6", "askQty": "4"}
 QUOTED = DAY | {"bidPrice": "100.4", "bidQty": "3", "askPrice": "100.6", "askQty": "4"}
 KLINES = [
     [1_700_000_000_000, "1", "4", "0.5", "2", "10", 1_700_000_059_999, "20", 3, "5", "10", "0"],
@@ -169,6 +177,16 @@ PREMIUM = {
     "nextFundingTime": 1_700_006_400_000,
     "time": 1_700_000_000_000,
 }
+PAST_FUNDING = [
+    {
+        "symbol": "BTCUSDT",
+        "fundingRate": "0.00010000",
+        "fundingTime": 1_700_006_400_013,
+        "markPrice": "34287.54619963",
+        "rateType": "Regular",
+    },
+    {"symbol": "BTCUSDT", "fundingRate": "-0.00020000", "fundingTime": 1_699_977_600_000, "markPrice": ""},
+]
 FUNDING_INFO = [{"symbol": "LPTUSDT", "fundingIntervalHours": 4}, {"symbol": "GTCUSDT", "fundingIntervalHours": 8}]
 
 
@@ -224,6 +242,29 @@ def test_tickers_of_unknown_symbols_are_left_out(market: PublicMarket) -> None:
     assert [told.symbol for told in read(market.tickers([listing_of(market)]), rows)] == [listing_of(market).symbol]
 
 
+def test_quotes_are_the_best_prices_of_the_listings() -> None:
+    spot, usdm = listing_of(SPOT), listing_of(USDM)
+    rows = [QUOTE | {"symbol": "OTHERUSDT"}, QUOTE]
+    plain = Ticker(symbol=spot.symbol, bid=D("100.4"), bid_quantity=D(3), ask=D("100.6"), ask_quantity=D(4))
+    assert read(SPOT.quotes([spot]), rows) == [plain]
+    timed = [row | {"time": 1_700_000_000_003, "lastUpdateId": 7} for row in rows]
+    expected = msgspec.structs.replace(plain, symbol=usdm.symbol, time_ns=1_700_000_000_003_000_000)
+    assert read(USDM.quotes([usdm]), timed) == [expected]
+    halted = QUOTE | {"askPrice": "0.00000000", "askQty": "0.00000000"}
+    (one_sided,) = read(SPOT.quotes([spot]), [halted])
+    assert (one_sided.bid, one_sided.ask, one_sided.ask_quantity) == (D("100.4"), None, None)
+
+
+def test_past_funding_is_oldest_first_and_old_rows_have_no_mark_price() -> None:
+    listing = listing_of(USDM)
+    newest_ns = 1_700_006_400_013_000_000
+    assert read(USDM.funding_history(listing, 2), PAST_FUNDING) == [
+        FundingRate(listing.symbol, D("-0.0002"), 0, time_ns=newest_ns - 28_800_013_000_000),
+        FundingRate(listing.symbol, D("0.0001"), 0, mark_price=D("34287.54619963"), time_ns=newest_ns),
+    ]
+    assert read(USDM.funding_history(listing, 2), []) == []
+
+
 @both
 def test_the_last_candle_counts_as_open(market: PublicMarket) -> None:
     listing, interval = listing_of(market), KlineInterval.MINUTE_1
@@ -248,6 +289,8 @@ def test_funding_has_the_default_interval_unless_told() -> None:
     [
         (SPOT.ticker(listing_of(SPOT)), QUOTED | {"symbol": "ETHUSDT"}),
         (USDM.funding(listing_of(USDM)), PREMIUM | {"symbol": "ETHUSDT"}),
+        (USDM.funding_history(listing_of(USDM), 2), [PAST_FUNDING[0], PAST_FUNDING[1] | {"symbol": "ETHUSDT"}]),
+        (USDM.funding_history(listing_of(USDM), 2), [PAST_FUNDING[0] | {"markPrice": "much"}]),
         (SPOT.klines(listing_of(SPOT), KlineInterval.MINUTE_1, 2), KLINES[::-1]),
         (SPOT.order_book(listing_of(SPOT), 5), BOOK | {"bids": BOOK["bids"][::-1]}),  # type: ignore[index]
         (SPOT.order_book(listing_of(SPOT), 5), BOOK | {"asks": [["0", "1"]]}),

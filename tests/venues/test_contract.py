@@ -83,8 +83,10 @@ def calls_of(market: PublicMarket) -> list[Call[Any]]:
         lambda: market.trades(listing, 10),
         lambda: market.ticker(listing),
         lambda: market.tickers([listing]),
+        lambda: market.quotes([listing]),
         lambda: market.klines(listing, KlineInterval.HOUR_1, 10),
         lambda: market.funding(listing),
+        lambda: market.funding_history(listing, 10),
         lambda: market.funding_intervals(),
     ]
     found: list[Call[Any]] = []
@@ -170,9 +172,11 @@ def test_what_is_not_supported_raises_and_what_is_does_not(name: str, kind: Mark
         "order book": lambda: market.order_book(listing, 10),
         "ticker": lambda: market.ticker(listing),
         "tickers": lambda: market.tickers([listing]),
+        "quotes": lambda: market.quotes([listing]),
         "trades": lambda: market.trades(listing, 10),
         "klines": lambda: market.klines(listing, KlineInterval.HOUR_1, 10),
         "funding": lambda: market.funding(listing),
+        "funding history": lambda: market.funding_history(listing, 10),
         "stream: depth": lambda: market.subscription(listing, Channel.DEPTH),
         "stream: quote": lambda: market.subscription(listing, Channel.QUOTE),
         "stream: trades": lambda: market.subscription(listing, Channel.TRADES),
@@ -184,7 +188,7 @@ def test_what_is_not_supported_raises_and_what_is_does_not(name: str, kind: Mark
         else:
             with pytest.raises(NotSupported):
                 ask()
-    assert told["funding"] is (kind is MarketKind.USDM)
+    assert told["funding"] is told["funding history"] is (kind is MarketKind.USDM)
 
 
 @every_market

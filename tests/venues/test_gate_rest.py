@@ -72,6 +72,7 @@ def test_requests_of_spot() -> None:
     assert asked(SPOT.trades(listing, 5_000).request) == ("/api/v4/spot/trades", {**pair, "limit": "1000"})
     assert asked(SPOT.ticker(listing).request) == ("/api/v4/spot/tickers", pair)
     assert asked(SPOT.tickers([listing]).request) == ("/api/v4/spot/tickers", {})
+    assert asked(SPOT.quotes([listing]).request) == ("/api/v4/spot/tickers", {})
     assert asked(SPOT.klines(listing, KlineInterval.HOUR_1, 9).request) == (
         "/api/v4/spot/candlesticks",
         {**pair, "interval": "1h", "limit": "9"},
@@ -89,7 +90,10 @@ def test_requests_of_perpetuals_ask_for_decimal_sizes() -> None:
         (USDM.trades(listing, 3).request, "/trades", {**contract, "limit": "3"}),
         (USDM.ticker(listing).request, "/tickers", contract),
         (USDM.tickers([listing]).request, "/tickers", {}),
+        (USDM.quotes([listing]).request, "/tickers", {}),
         (USDM.funding(listing).request, "/contracts/BTC_USDT", {}),
+        (USDM.funding_history(listing, 3).request, "/funding_rate", {**contract, "limit": "3"}),
+        (USDM.funding_history(listing, 5_000).request, "/funding_rate", {**contract, "limit": "1000"}),
         (
             USDM.klines(listing, KlineInterval.WEEK_1, 9).request,
             "/candlesticks",
@@ -142,6 +146,8 @@ def test_hosts_replace_scheme_and_host_but_not_paths() -> None:
 def test_spot_has_no_funding() -> None:
     with pytest.raises(NotSupported, match="only perpetuals"):
         SPOT.funding(listing_of(SPOT))
+    with pytest.raises(NotSupported, match="only perpetuals"):
+        SPOT.funding_history(listing_of(SPOT), 1)
     assert SPOT.funding_intervals() is None
     assert USDM.funding_intervals() is None
 
@@ -348,6 +354,27 @@ def test_funding_without_a_rate_or_with_an_impossible_interval_is_refused(change
         read(USDM.funding(listing_of(USDM)), CONTRACT | change)
 
 
+PAST_FUNDING = [{"t": 1543996800, "r": "-0.00002"}, {"t": 1543968000, "r": "0.000157"}]
+
+
+def test_past_funding_comes_oldest_first() -> None:
+    listing = listing_of(USDM)
+    assert read(USDM.funding_history(listing, 2), PAST_FUNDING) == [
+        FundingRate(listing.symbol, D("0.000157"), 0, time_ns=1_543_968_000_000_000_000),
+        FundingRate(listing.symbol, D("-0.00002"), 0, time_ns=1_543_996_800_000_000_000),
+    ]
+    assert read(USDM.funding_history(listing, 2), []) == []
+
+
+def test_quotes_are_the_tickers_with_sizes_only_on_perpetuals() -> None:
+    spot, usdm = listing_of(SPOT), listing_of(USDM)
+    best = {"highest_bid": "2.4", "lowest_ask": "2.5"}
+    rows = [best | {"currency_pair": "BTC_USDT"}, best | {"currency_pair": "ETH_USDT"}]
+    assert read(SPOT.quotes([spot]), rows) == [Ticker(symbol=spot.symbol, bid=D("2.4"), ask=D("2.5"))]
+    (quote,) = read(USDM.quotes([usdm]), [best | {"contract": "BTC_USDT", "highest_size": "7", "lowest_size": "1.5"}])
+    assert (quote.bid, quote.bid_quantity, quote.ask, quote.ask_quantity) == (D("2.4"), D(7), D("2.5"), D("1.5"))
+
+
 def test_a_price_of_0_stands_for_none() -> None:
     row = {**SPOT_TICKER, "last": "0", "lowest_ask": "0", "highest_bid": "2", "highest_size": "1", "low_24h": "0"}
     told = read(SPOT.ticker(listing_of(SPOT)), [row])
@@ -378,6 +405,7 @@ BODIES: list[tuple[Callable[[], Call[Any]], object]] = [
         [{"t": 1717246860, "o": "3", "h": "4", "l": "1", "c": "2", "v": 5, "sum": "10"}],
     ),
     (lambda: USDM.funding(listing_of(USDM)), CONTRACT),
+    (lambda: USDM.funding_history(listing_of(USDM), 2), PAST_FUNDING),
 ]
 
 

@@ -78,6 +78,7 @@ def test_requests_of_spot_cost_the_stricter_of_the_documented_weights() -> None:
         (SPOT.trades(listing, 9_999).request, "trades", {**symbol, "limit": "1000"}, 5),
         (SPOT.ticker(listing).request, "ticker/24hr", symbol, 1),
         (SPOT.tickers([listing]).request, "ticker/24hr", {}, 40),
+        (SPOT.quotes([listing]).request, "ticker/bookTicker", {}, 10),
         (SPOT.klines(listing, KlineInterval.HOUR_1, 2).request, "klines", hour, 1),
         (
             SPOT.klines(listing, KlineInterval.HOUR_1, 2, start_ns).request,
@@ -102,7 +103,13 @@ def test_requests_of_perpetuals_have_the_symbol_in_the_path() -> None:
         (USDM.trades(listing, 9_999).request, "deals/BTC_USDT", {"limit": "100"}),
         (USDM.ticker(listing).request, "ticker", {"symbol": "BTC_USDT"}),
         (USDM.tickers([listing]).request, "ticker", {}),
+        (USDM.quotes([listing]).request, "ticker", {}),
         (USDM.funding(listing).request, "funding_rate/BTC_USDT", {}),
+        (
+            USDM.funding_history(listing, 9_999).request,
+            "funding_rate/history",
+            {"symbol": "BTC_USDT", "page_num": "1", "page_size": "1000"},
+        ),
         (USDM.klines(listing, KlineInterval.HOUR_4, 2).request, "kline/BTC_USDT", {"interval": "Hour4"}),
         (
             USDM.klines(listing, KlineInterval.MINUTE_1, 2, start_ns).request,
@@ -134,6 +141,8 @@ def test_hosts_replace_scheme_and_host_but_not_paths() -> None:
 def test_spot_has_no_funding() -> None:
     with pytest.raises(NotSupported, match="only perpetuals"):
         SPOT.funding(listing_of(SPOT))
+    with pytest.raises(NotSupported, match="only perpetuals"):
+        SPOT.funding_history(listing_of(SPOT), 1)
 
 
 # ---------------------------------------------------------------------- market data
@@ -240,6 +249,20 @@ def test_tickers() -> None:
     assert read(USDM.tickers([usdm]), wrapped(rows)) == [expected]
 
 
+BOOK_TICKER = {"symbol": "BTCUSDT", "bidPrice": "4", "bidQty": "2.5", "askPrice": "6", "askQty": ""}
+
+
+def test_quotes() -> None:
+    spot, usdm = listing_of(SPOT), listing_of(USDM)
+    rows = [BOOK_TICKER | {"symbol": "ETHUSDT"}, BOOK_TICKER]
+    assert read(SPOT.quotes([spot]), rows) == [Ticker(symbol=spot.symbol, bid=D(4), bid_quantity=D("2.5"), ask=D(6))]
+    empty = {"symbol": "BTCUSDT", "bidPrice": "", "bidQty": "", "askPrice": None, "askQty": None}
+    assert read(SPOT.quotes([spot]), [empty]) == [Ticker(symbol=spot.symbol)]
+    (quote,) = read(USDM.quotes([usdm]), wrapped([CONTRACT_TICKER | {"ask1": 83584.5}]))
+    assert (quote.bid, quote.ask) == (D("83584.4"), D("83584.5"))
+    assert (quote.bid_quantity, quote.ask_quantity) == (None, None)
+
+
 def test_answers_about_another_symbol_are_refused() -> None:
     with pytest.raises(InvalidResponseError, match="asked for was 'BTCUSDT'"):
         read(SPOT.ticker(listing_of(SPOT)), DAY | {"symbol": "ETHUSDT"})
@@ -247,6 +270,8 @@ def test_answers_about_another_symbol_are_refused() -> None:
         read(USDM.ticker(listing_of(USDM)), wrapped(CONTRACT_TICKER | {"symbol": "ETH_USDT"}))
     with pytest.raises(InvalidResponseError, match="asked for was 'BTC_USDT'"):
         read(USDM.funding(listing_of(USDM)), wrapped(FUNDING | {"symbol": "ETH_USDT"}))
+    with pytest.raises(InvalidResponseError, match="asked for was 'ETH_USDT'"):
+        read(USDM.funding_history(listing_of(USDM, "ETH"), 2), wrapped(PAST_FUNDING))
 
 
 CANDLES = [
@@ -305,6 +330,26 @@ def test_funding_has_its_cycle_in_hours() -> None:
     assert USDM.funding_intervals() is None
 
 
+PAST_FUNDING = {
+    "pageSize": 2,
+    "totalCount": 21,
+    "totalPage": 11,
+    "currentPage": 1,
+    "resultList": [
+        {"symbol": "BTC_USDT", "fundingRate": 0.000266, "settleTime": 1609819200000, "collectCycle": 4},
+        {"symbol": "BTC_USDT", "fundingRate": -3e-05, "settleTime": 1609804800000},
+    ],
+}
+
+
+def test_past_funding_comes_oldest_first_with_the_cycle_of_each() -> None:
+    listing = listing_of(USDM)
+    assert read(USDM.funding_history(listing, 2), wrapped(PAST_FUNDING)) == [
+        FundingRate(listing.symbol, D("-0.00003"), 0, time_ns=1_609_804_800_000_000_000),
+        FundingRate(listing.symbol, D("0.000266"), 0, 14_400, time_ns=1_609_819_200_000_000_000),
+    ]
+
+
 def test_server_times_are_in_nanoseconds() -> None:
     assert read(SPOT.server_time(), {"serverTime": 1645539742000}) == 1_645_539_742_000_000_000
     assert read(USDM.server_time(), wrapped(1645539742000)) == 1_645_539_742_000_000_000
@@ -328,6 +373,8 @@ BODIES: list[tuple[Callable[[], Call[Any]], object]] = [
     (lambda: SPOT.klines(listing_of(SPOT), KlineInterval.MINUTE_1, 2), CANDLES),
     (lambda: USDM.klines(listing_of(USDM), KlineInterval.MINUTE_1, 2), wrapped(COLUMNS)),
     (lambda: USDM.funding(listing_of(USDM)), wrapped(FUNDING)),
+    (lambda: USDM.funding_history(listing_of(USDM), 2), wrapped(PAST_FUNDING)),
+    (lambda: SPOT.quotes([listing_of(SPOT)]), [BOOK_TICKER]),
 ]
 
 

@@ -61,6 +61,12 @@ class PublicExchangeInterface(Protocol):
     async def tickers(self, listed: Sequence[Listed] = ()) -> list[Ticker]:
         """Tickers of these, of all listings when none are named. One request either way."""
 
+    async def quotes(self, listed: Sequence[Listed] = ()) -> list[Ticker]:
+        """Best bids and asks of these, of all listings when none are named. One request either way.
+
+        Quantities are None where the venue tells none. Raises NotSupported where it has no such call.
+        """
+
     async def klines(
         self, listed: Listed, interval: KlineInterval, count: int = 100, start_ns: int | None = None
     ) -> list[Kline]:
@@ -68,6 +74,12 @@ class PublicExchangeInterface(Protocol):
 
     async def funding(self, listed: Listed) -> FundingRate:
         """Raises NotSupported on spot."""
+
+    async def funding_history(self, listed: Listed, count: int = 100) -> list[FundingRate]:
+        """The last settlements with their `time_ns`, oldest first; fewer where the venue gives fewer at once.
+
+        Raises NotSupported on spot.
+        """
 
     async def close(self) -> None:
         """No call may follow. What is in flight ends by itself."""

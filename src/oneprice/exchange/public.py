@@ -112,9 +112,11 @@ class PublicExchange:
 
     async def tickers(self, listed: Sequence[Listed] = ()) -> list[Ticker]:
         """Tickers of these, of all listings when none are named. One request either way."""
-        known = await self._known_listings()
-        rows = [known.find(one) for one in listed] if listed else known.rows
-        return await self._rest.run(self._market.tickers(rows))
+        return await self._rest.run(self._market.tickers(await self._rows(listed)))
+
+    async def quotes(self, listed: Sequence[Listed] = ()) -> list[Ticker]:
+        """Best bids and asks of these, of all listings when none are named. One request either way."""
+        return await self._rest.run(self._market.quotes(await self._rows(listed)))
 
     async def klines(
         self, listed: Listed, interval: KlineInterval, count: int = 100, start_ns: int | None = None
@@ -128,9 +130,19 @@ class PublicExchange:
         """The current funding rate. Raises NotSupported on spot."""
         return await self._rest.run(self._market.funding(await self.rules(listed)))
 
+    async def funding_history(self, listed: Listed, count: int = 100) -> list[FundingRate]:
+        """The last settlements, oldest first. Raises NotSupported on spot."""
+        _require_one("count", count)
+        return await self._rest.run(self._market.funding_history(await self.rules(listed), count))
+
     async def close(self) -> None:
         """No call may follow. What is in flight ends by itself."""
         self._rest.close()
+
+    async def _rows(self, listed: Sequence[Listed]) -> Sequence[SymbolInfo]:
+        """The listings of these, all when none are named."""
+        known = await self._known_listings()
+        return [known.find(one) for one in listed] if listed else known.rows
 
     async def _known_listings(self) -> Listings:
         """From memory, or asked once however many wait for it."""

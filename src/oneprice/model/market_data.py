@@ -75,6 +75,7 @@ class FundingRate(msgspec.Struct, frozen=True):
     """A perpetual's funding: fraction of notional per `interval_s`, longs pay when positive.
 
     `next_time_ns`: when it is paid next, 0 when not told. Prices None when not told.
+    `time_ns`: when a past rate was settled; 0 for the rate that is still to be paid.
     """
 
     symbol: Symbol
@@ -83,3 +84,4 @@ class FundingRate(msgspec.Struct, frozen=True):
     interval_s: int | None = None
     mark_price: Decimal | None = None
     index_price: Decimal | None = None
+    time_ns: int = 0

@@ -22,7 +22,7 @@ from oneprice.model import (
     Ticker,
     Trade,
 )
-from oneprice.venues.kit import BodyError, Millis, Number, Sequenced, book_side, positive
+from oneprice.venues.kit import BodyError, Millis, Number, Sequenced, blank, book_side, positive
 
 MS = 1_000_000
 ZERO = Decimal(0)
@@ -109,6 +109,17 @@ class DayTicker(msgspec.Struct, rename="camel"):
     ask_qty: Number | None = None
 
 
+class BookTicker(msgspec.Struct, rename="camel"):
+    """A row of `/ticker/bookTicker`. Spot tells no time."""
+
+    symbol: str
+    bid_price: Number
+    bid_qty: Number
+    ask_price: Number
+    ask_qty: Number
+    time: Millis = 0
+
+
 class KlineRow(msgspec.Struct, array_like=True):
     """A row of `/klines`."""
 
@@ -130,6 +141,15 @@ class PremiumIndex(msgspec.Struct, rename="camel"):
     index_price: Number
     last_funding_rate: Number
     next_funding_time: Millis
+
+
+class PastFunding(msgspec.Struct, rename="camel"):
+    """A row of `/fundingRate`: a settlement, a few milliseconds after the hour. Old ones have no mark price."""
+
+    symbol: str
+    funding_rate: Number
+    funding_time: Millis
+    mark_price: str | None = None
 
 
 class FundingInfo(msgspec.Struct, rename="camel"):
@@ -177,6 +197,12 @@ def tickers(rows: Sequence[DayTicker], listings: Sequence[SymbolInfo]) -> list[T
     return [_ticker(row, known[row.symbol]) for row in rows if row.symbol in known]
 
 
+def quotes(rows: Sequence[BookTicker], listings: Sequence[SymbolInfo]) -> list[Ticker]:
+    """Best bids and asks of the listings, in the venue's order; a price of 0 stands for an empty side."""
+    known = {listing.venue_symbol: listing.symbol for listing in listings}
+    return [_quote(row, known[row.symbol]) for row in rows if row.symbol in known]
+
+
 def klines(rows: Sequence[KlineRow], symbol: Symbol, interval: KlineInterval) -> list[Kline]:
     """Candles, oldest first as they come. The last one may still run: it counts as open. Raises BodyError."""
     for before, row in pairwise(rows):
@@ -212,6 +238,22 @@ def funding(told: PremiumIndex, listing: SymbolInfo) -> FundingRate:
     )
 
 
+def funding_history(rows: Sequence[PastFunding], listing: SymbolInfo) -> list[FundingRate]:
+    """Settlements, oldest first. Raises BodyError when one is another symbol's."""
+    for row in rows:
+        _require_symbol(row.symbol, listing)
+    return [
+        FundingRate(
+            symbol=listing.symbol,
+            rate=row.funding_rate,
+            next_time_ns=0,
+            mark_price=_price(blank(row.mark_price, "markPrice")),
+            time_ns=row.funding_time * MS,
+        )
+        for row in sorted(rows, key=lambda row: row.funding_time)
+    ]
+
+
 def funding_intervals(rows: Sequence[FundingInfo]) -> Mapping[str, int]:
     """Seconds by symbol. Raises BodyError when an interval is not positive."""
     for row in rows:
@@ -235,6 +277,18 @@ def _ticker(told: DayTicker, symbol: Symbol) -> Ticker:
         volume=told.volume,
         quote_volume=told.quote_volume,
         time_ns=told.close_time * MS,
+    )
+
+
+def _quote(told: BookTicker, symbol: Symbol) -> Ticker:
+    bid, ask = _price(told.bid_price), _price(told.ask_price)
+    return Ticker(
+        symbol=symbol,
+        bid=bid,
+        bid_quantity=None if bid is None else told.bid_qty,
+        ask=ask,
+        ask_quantity=None if ask is None else told.ask_qty,
+        time_ns=told.time * MS,
     )
 
 

@@ -36,6 +36,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     taker_fee_bps: float
     weights: Mapping[str, int]
     tickers_weight: int
+    quotes_weight: int
     depth: Steps
     depth_exact: bool
     klines: Steps

@@ -76,6 +76,11 @@ class BinanceMarket:
         asked = self._get("/ticker/24hr", weight=self._facts.tickers_weight)
         return self._reader.call(asked, list[bodies.DayTicker], lambda rows: bodies.tickers(rows, listings))
 
+    def quotes(self, listings: Sequence[SymbolInfo]) -> Call[list[Ticker]]:
+        """Best bid and ask of the listings given."""
+        asked = self._get("/ticker/bookTicker", weight=self._facts.quotes_weight)
+        return self._reader.call(asked, list[bodies.BookTicker], lambda rows: bodies.quotes(rows, listings))
+
     def klines(
         self, listing: SymbolInfo, interval: KlineInterval, count: int, start_ns: int | None = None
     ) -> Call[list[Kline]]:
@@ -90,10 +95,16 @@ class BinanceMarket:
 
     def funding(self, listing: SymbolInfo) -> Call[FundingRate]:
         """The rate that is paid next; the interval is the default one, see `funding_intervals`."""
-        if not self._facts.pays_funding:
-            raise NotSupported(f"{self._facts.errors.venue} has no funding: perpetuals have")
+        self._require_funding()
         asked = self._get("/premiumIndex", _symbol(listing))
         return self._reader.call(asked, bodies.PremiumIndex, lambda told: bodies.funding(told, listing))
+
+    def funding_history(self, listing: SymbolInfo, count: int) -> Call[list[FundingRate]]:
+        """The last settlements, at most 1,000; from the budget that `fundingInfo` draws on too."""
+        self._require_funding()
+        limit = str(min(count, ROWS_MAX))
+        asked = self._get("/fundingRate", _symbol(listing), ("limit", limit), budget="funding")
+        return self._reader.call(asked, list[bodies.PastFunding], lambda rows: bodies.funding_history(rows, listing))
 
     def funding_intervals(self) -> Call[Mapping[str, int]] | None:
         """Intervals that are not the default one."""
@@ -148,6 +159,10 @@ class BinanceMarket:
         return None
 
     # ------------------------------------------------------------------ inside
+
+    def _require_funding(self) -> None:
+        if not self._facts.pays_funding:
+            raise NotSupported(f"{self._facts.errors.venue} has no funding: perpetuals have")
 
     def _get(self, path: str, *query: tuple[str, str], weight: int | None = None, budget: str = "default") -> Request:
         weight = self._facts.weights.get(path, 1) if weight is None else weight

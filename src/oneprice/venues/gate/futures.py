@@ -47,9 +47,11 @@ CAPABILITIES = (
     Support("order book", True, "at most 100 levels"),
     Support("ticker", True, "no opening price, no time"),
     Support("tickers", True),
+    Support("quotes", True, "best prices and sizes of the tickers"),
     Support("trades", True),
     Support("klines", True, "months are natural months"),
     Support("funding", True),
+    Support("funding history", True, "without intervals and prices"),
     Support("stream: depth", True, f"{streams.LEVELS} levels every 20 ms, the whole book first"),
     Support("stream: quote", True),
     Support("stream: trades", True),
@@ -122,6 +124,13 @@ class CandleRow(msgspec.Struct):
     c: Number
     v: Number
     sum: Number | None = None
+
+
+class FundingRow(msgspec.Struct):
+    """A row of `/funding_rate`: a settlement's time in seconds, and its rate."""
+
+    t: Number
+    r: Number
 
 
 def read_listings(reader: Reader, request: Request) -> Call[list[SymbolInfo]]:
@@ -221,6 +230,15 @@ def read_funding(reader: Reader, request: Request, symbol: Symbol) -> Call[Fundi
     return reader.call(request, ContractRow, convert)
 
 
+def read_funding_history(reader: Reader, request: Request, symbol: Symbol) -> Call[list[FundingRate]]:
+    """Gate has the newest first."""
+
+    def convert(rows: list[FundingRow]) -> list[FundingRate]:
+        return [FundingRate(symbol, row.r, 0, time_ns=ns_of(row.t, "s")) for row in sorted(rows, key=lambda row: row.t)]
+
+    return reader.call(request, list[FundingRow], convert)
+
+
 FUTURES = Product(
     kind=MarketKind.USDM,
     word="futures",
@@ -242,4 +260,5 @@ FUTURES = Product(
     tickers=list[FuturesTicker],
     klines=read_klines,
     funding=read_funding,
+    funding_history=read_funding_history,
 )

@@ -30,6 +30,7 @@ from oneprice.venues.kit import (
 REST_URL = "https://api.gateio.ws"
 BOOK_LEVELS_MAX = 100
 TRADES_MAX = 1_000
+FUNDING_ROWS_MAX = 1_000
 MS = 1_000_000
 SECOND_NS = 1_000_000_000
 
@@ -88,6 +89,10 @@ class GateMarket:
         """In Gate's order."""
         return read_tickers(self._reader, self._request("/tickers"), self._product.tickers, listings)
 
+    def quotes(self, listings: Sequence[SymbolInfo]) -> Call[list[Ticker]]:
+        """From the tickers, which carry the best prices; sizes only on perpetuals."""
+        return self.tickers(listings)
+
     def klines(
         self, listing: SymbolInfo, interval: KlineInterval, count: int, start_ns: int | None = None
     ) -> Call[list[Kline]]:
@@ -109,6 +114,14 @@ class GateMarket:
             raise NotSupported(f"{self._errors.venue} has no funding: only perpetuals have")
         path = f"{self._product.listings_path}/{quote(listing.venue_symbol, safe='')}"
         return self._product.funding(self._reader, self._request(path), listing.symbol)
+
+    def funding_history(self, listing: SymbolInfo, count: int) -> Call[list[FundingRate]]:
+        """The last settlements, at most 1,000."""
+        if self._product.funding_history is None:
+            raise NotSupported(f"{self._errors.venue} has no funding: only perpetuals have")
+        limit = str(min(count, FUNDING_ROWS_MAX))
+        request = self._request("/funding_rate", self._of(listing), ("limit", limit))
+        return self._product.funding_history(self._reader, request, listing.symbol)
 
     def funding_intervals(self) -> Call[Mapping[str, int]] | None:
         """None: `funding` tells the interval."""

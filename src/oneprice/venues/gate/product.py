@@ -117,6 +117,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     tickers: type[Sequence[TickerRow]]
     klines: Callable[[Reader, Request, Symbol, KlineInterval], Call[list[Kline]]]
     funding: Callable[[Reader, Request, Symbol], Call[FundingRate]] | None = None
+    funding_history: Callable[[Reader, Request, Symbol], Call[list[FundingRate]]] | None = None
 
 
 def asset(name: str, names: Container[str]) -> tuple[AssetName, Decimal]:

@@ -146,9 +146,11 @@ CAPABILITIES = (
     "order book",
     "ticker",
     "tickers",
+    "quotes",
     "trades",
     "klines",
     "funding",
+    "funding history",
     "stream: depth",
     "stream: quote",
     "stream: trades",
@@ -219,6 +221,13 @@ class PublicMarket(Protocol):
     def tickers(self, listings: Sequence[SymbolInfo]) -> Call[list[Ticker]]:
         """Tickers of the whole market; what is not in `listings` is left out."""
 
+    def quotes(self, listings: Sequence[SymbolInfo]) -> Call[list[Ticker]]:
+        """Best bid and ask of the whole market; what is not in `listings` is left out.
+
+        Quantities are None where the venue tells none; the other fields where it tells them along. Raises
+        NotSupported where the venue has no such call.
+        """
+
     def klines(
         self, listing: SymbolInfo, interval: KlineInterval, count: int, start_ns: int | None = None
     ) -> Call[list[Kline]]:
@@ -226,6 +235,12 @@ class PublicMarket(Protocol):
 
     def funding(self, listing: SymbolInfo) -> Call[FundingRate]:
         """Raises NotSupported on spot."""
+
+    def funding_history(self, listing: SymbolInfo, count: int) -> Call[list[FundingRate]]:
+        """The last settlements with their `time_ns`, oldest first: `count`, or as many as the venue gives at once.
+
+        Raises NotSupported on spot.
+        """
 
     def funding_intervals(self) -> Call[Mapping[str, int]] | None:
         """Seconds between payments by venue symbol, where `funding` cannot tell them; None where it does.

@@ -53,6 +53,7 @@ SECOND_NS = 1_000_000_000
 BOOK_LEVELS_MAX = 1_000
 TRADES_MAX = 100
 KLINES_MAX = 2_000
+FUNDING_ROWS_MAX = 1_000
 DETAIL_BUDGET = "detail"
 STATES = {0: "enabled", 1: "delivery", 2: "delivered", 3: "offline", 4: "paused"}
 PERPETUAL = 1
@@ -149,6 +150,21 @@ class FundingRow(msgspec.Struct, rename="camel"):
     funding_rate: Number
     next_settle_time: Millis
     collect_cycle: Hours | None = None
+
+
+class SettledRow(msgspec.Struct, rename="camel"):
+    """A row of `/funding_rate/history`: the rate of a settlement and the cycle it had, in hours."""
+
+    symbol: str
+    funding_rate: Number
+    settle_time: Millis
+    collect_cycle: Hours | None = None
+
+
+class SettledPage(msgspec.Struct, rename="camel"):
+    """A page of `/funding_rate/history`, newest first."""
+
+    result_list: list[SettledRow]
 
 
 def _request(path: str, *query: tuple[str, str]) -> Request:
@@ -308,10 +324,31 @@ def funding(reader: Reader, listing: SymbolInfo) -> Call[FundingRate]:
     def convert(answer: Answer[FundingRow]) -> FundingRate:
         told = answer.data
         _require_symbol(told.symbol, listing)
-        interval_s = None if told.collect_cycle is None else told.collect_cycle * 3_600
-        return FundingRate(listing.symbol, told.funding_rate, told.next_settle_time * MS, interval_s)
+        next_ns, interval_s = told.next_settle_time * MS, _seconds(told.collect_cycle)
+        return FundingRate(listing.symbol, told.funding_rate, next_ns, interval_s)
 
     return reader.call(_request(_path("funding_rate", listing)), Answer[FundingRow], convert)
+
+
+def funding_history(reader: Reader, listing: SymbolInfo, count: int) -> Call[list[FundingRate]]:
+    """The first page, oldest first."""
+
+    def convert(answer: Answer[SettledPage]) -> list[FundingRate]:
+        rows = sorted(answer.data.result_list, key=lambda row: row.settle_time)
+        for row in rows:
+            _require_symbol(row.symbol, listing)
+        return [
+            FundingRate(listing.symbol, row.funding_rate, 0, _seconds(row.collect_cycle), time_ns=row.settle_time * MS)
+            for row in rows
+        ]
+
+    size = str(min(count, FUNDING_ROWS_MAX))
+    query = (("symbol", listing.venue_symbol), ("page_num", "1"), ("page_size", size))
+    return reader.call(_request("funding_rate/history", *query), Answer[SettledPage], convert)
+
+
+def _seconds(hours: int | None) -> int | None:
+    return None if hours is None else hours * 3_600
 
 
 def _require_symbol(told: str, listing: SymbolInfo) -> None:
@@ -332,9 +369,11 @@ FUTURES = Product(
         Support("order book", True),
         Support("ticker", True, "no sizes, no opening price"),
         Support("tickers", True, "no sizes, no opening price"),
+        Support("quotes", True, "best prices of the tickers, no sizes"),
         Support("trades", True, f"at most {TRADES_MAX}"),
         Support("klines", True),
         Support("funding", True),
+        Support("funding history", True, "with the interval of each"),
         Support("stream: depth", True, "all levels, each version a frame"),
         Support("stream: quote", False, "the ticker has no quantities: the depth stream serves"),
         Support("stream: trades", True),
@@ -348,6 +387,8 @@ FUTURES = Product(
     trades=trades,
     ticker=ticker,
     tickers=tickers,
+    quotes=tickers,
     klines=klines,
     funding=funding,
+    funding_history=funding_history,
 )

@@ -50,8 +50,10 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     trades: Callable[[Reader, SymbolInfo, int], Call[list[Trade]]]
     ticker: Callable[[Reader, SymbolInfo], Call[Ticker]]
     tickers: Callable[[Reader, Sequence[SymbolInfo]], Call[list[Ticker]]]
+    quotes: Callable[[Reader, Sequence[SymbolInfo]], Call[list[Ticker]]]
     klines: Callable[[Reader, SymbolInfo, KlineInterval, int, int | None], Call[list[Kline]]]
     funding: Callable[[Reader, SymbolInfo], Call[FundingRate]] | None = None
+    funding_history: Callable[[Reader, SymbolInfo, int], Call[list[FundingRate]]] | None = None
 
 
 class MexcMarket:
@@ -98,6 +100,10 @@ class MexcMarket:
         """The last 24 hours of all."""
         return self._product.tickers(self._reader, listings)
 
+    def quotes(self, listings: Sequence[SymbolInfo]) -> Call[list[Ticker]]:
+        """Of perpetuals from the tickers, which have no quantities."""
+        return self._product.quotes(self._reader, listings)
+
     def klines(
         self, listing: SymbolInfo, interval: KlineInterval, count: int, start_ns: int | None = None
     ) -> Call[list[Kline]]:
@@ -109,6 +115,12 @@ class MexcMarket:
         if self._product.funding is None:
             raise NotSupported(f"{self._product.name} has no funding: only perpetuals have")
         return self._product.funding(self._reader, listing)
+
+    def funding_history(self, listing: SymbolInfo, count: int) -> Call[list[FundingRate]]:
+        """The last settlements, at most 1,000, each with the interval that it had."""
+        if self._product.funding_history is None:
+            raise NotSupported(f"{self._product.name} has no funding: only perpetuals have")
+        return self._product.funding_history(self._reader, listing, count)
 
     def funding_intervals(self) -> Call[Mapping[str, int]] | None:
         """None: `funding` tells the interval."""

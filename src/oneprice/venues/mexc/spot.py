@@ -114,7 +114,7 @@ class TradeRow(msgspec.Struct, rename="camel"):
 
 
 class DayRow(msgspec.Struct, rename="camel"):
-    """A row of `/ticker/24hr`: quantities may be "", the quote volume null."""
+    """A row of `/ticker/24hr`, or `/ticker/bookTicker`: quantities may be "", the quote volume null."""
 
     symbol: str
     last_price: str | None = None
@@ -244,12 +244,21 @@ def ticker(reader: Reader, listing: SymbolInfo) -> Call[Ticker]:
 
 def tickers(reader: Reader, wanted: Sequence[SymbolInfo]) -> Call[list[Ticker]]:
     """Those of the wanted listings."""
+    return _all(reader, _request("ticker/24hr", weight=40), wanted)
+
+
+def quotes(reader: Reader, wanted: Sequence[SymbolInfo]) -> Call[list[Ticker]]:
+    """Those of the wanted listings: rows of `/ticker/24hr` with nothing but the best prices and quantities."""
+    return _all(reader, _request("ticker/bookTicker", weight=10), wanted)
+
+
+def _all(reader: Reader, request: Request, wanted: Sequence[SymbolInfo]) -> Call[list[Ticker]]:
     symbols = {listing.venue_symbol: listing.symbol for listing in wanted}
 
     def convert(rows: list[DayRow]) -> list[Ticker]:
         return [_ticker(row, symbols[row.symbol]) for row in rows if row.symbol in symbols]
 
-    return reader.call(_request("ticker/24hr", weight=40), list[DayRow], convert)
+    return reader.call(request, list[DayRow], convert)
 
 
 def _ticker(row: DayRow, symbol: Symbol) -> Ticker:
@@ -315,9 +324,11 @@ SPOT = Product(
         Support("order book", True),
         Support("ticker", True),
         Support("tickers", True),
+        Support("quotes", True),
         Support("trades", True, "without ids"),
         Support("klines", True),
         Support("funding", False, "spot has none"),
+        Support("funding history", False, "spot has none"),
         Support("stream: depth", True, f"all levels, protobuf, every {SPEED}"),
         Support("stream: quote", True, f"protobuf, every {SPEED}"),
         Support("stream: trades", True, f"protobuf, every {SPEED}"),
@@ -331,5 +342,6 @@ SPOT = Product(
     trades=trades,
     ticker=ticker,
     tickers=tickers,
+    quotes=quotes,
     klines=klines,
 )
