@@ -79,13 +79,14 @@ pub(crate) trait Taker {
 impl Template {
     /// Learns from the values of a frame, in their order. None when something in it has no fixed shape.
     pub(crate) fn learn(data: &[u8], tokens: &[Token]) -> Option<Template> {
+        let fixed =
+            |token: &Token| matches!(token.kind, Kind::Text | Kind::Number | Kind::List) && token.depth <= NESTING_MAX;
+        if !tokens.iter().all(fixed) {
+            return None;
+        }
         let mut places = Vec::with_capacity(tokens.len());
         let mut at = 0;
         for token in tokens {
-            let fixed = matches!(token.kind, Kind::Text | Kind::Number | Kind::List);
-            if !fixed || token.depth > NESTING_MAX {
-                return None;
-            }
             places.push(Place {
                 before: Literal::new(&data[at..token.from as usize]),
                 kind: token.kind,

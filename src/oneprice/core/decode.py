@@ -87,7 +87,6 @@ class Decoder:
         self.protobuf = stream.format == "protobuf"
         self.frame_bytes_max = stream.frame_bytes_max
         self._whens = [[(self._slot(test.path), test) for test in message.when] for message in stream.messages]
-        self._levels: set[int] = set()
         self._repeated: set[int] = set()
         for message in stream.messages:
             self._register(message)
@@ -187,7 +186,6 @@ class Decoder:
         if isinstance(message, Depth):
             for path in (*message.last, *message.first, *message.previous):
                 self._slot(path)
-            self._levels |= {self._slot(message.bids), self._slot(message.asks)}
             self._repeated |= {self._slot(message.bids), self._slot(message.asks)}
             if message.full_when:
                 self._slot(message.full_when)

@@ -54,7 +54,7 @@ def scalar(wire: int, value: int | bytes) -> object:
 
 
 def message(data: bytes) -> dict[str, object]:
-    """The fields of a small message (a level, a trade) by number; a doubled one is False. Raises FrameError."""
+    """The fields of a small message (a level, a trade) by number; a doubled one is UNREAD. Raises FrameError."""
     found: dict[str, object] = {}
     for number, wire, value in fields(data):
         key = str(number)

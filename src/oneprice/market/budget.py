@@ -20,7 +20,6 @@ class ConnectBudget:
         self._window_ns = int(budget.seconds * 1e9)
         self._taken_ns: deque[int] = deque(maxlen=max(1, int(SHARE * budget.weight_max)))
         self._turn = asyncio.Lock()
-        self.waits = 0
 
     async def take(self) -> None:
         """Wait until one more attempt is allowed, and take it."""
@@ -29,7 +28,6 @@ class ConnectBudget:
                 free_ns = self._taken_ns[0] + self._window_ns - self._clock.monotonic_ns()
                 if free_ns < 0:
                     break
-                self.waits += 1
                 await self._clock.sleep((free_ns + 1) / 1e9)
             self._taken_ns.append(self._clock.monotonic_ns())
 

@@ -47,7 +47,6 @@ class Connection:
         clock = context.clock
         self.number, self.stream, self.links = next(context.connection_numbers), stream, links
         self.frames = 0
-        self.odd_frames = 0
         self.opened_ns = self.heard_ns = self.alive_ns = clock.monotonic_ns()
         self.closed_reason: str | None = None
         self.replace_reason: str | None = None
@@ -210,7 +209,6 @@ class Connection:
         try:
             controls = self._market.control(payload, binary)
         except InvalidResponseError as error:
-            self.odd_frames += 1
             self.refusal = str(error)
             return
         for control in controls:

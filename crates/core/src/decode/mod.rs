@@ -199,8 +199,8 @@ impl Decoder {
 
     #[cold]
     fn learn(&mut self, frame: &[u8]) {
-        self.lessons += 1;
         if let Some(template) = Template::learn(frame, &self.tokens) {
+            self.lessons += 1;
             if self.templates.len() < TEMPLATES_MAX {
                 self.templates.push(template);
             } else {
