@@ -73,6 +73,7 @@ def test_scan_prints_tables_for_people(invoke: Invoke, places: list[str]) -> Non
         (("--quotes", "mid"), "'mid' is not one of"),
         (("--symbols", "BTCUSDT"), "symbol 'BTCUSDT' is not BASE/QUOTE"),
         (("--symbols", "XRP/USDT"), "none of XRP/USDT is in the recordings"),
+        (("--replay", "binance-spot"), "'binance-spot' is neither VENUE-MARKET=PATH nor a file or folder"),
         (("--replay", "binance-spot=/no/such/file"), "there is no file or folder '/no/such/file'"),
         (("--contract-size", "binance-spot:BTC/USDT=0"), "is not LISTING=COINS"),
         (("--for", "5s"), "--for and --sim belong to live scans"),

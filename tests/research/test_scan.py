@@ -262,3 +262,10 @@ def test_an_unknown_file_is_refused_with_what_could_be_read(tmp_path: Path, play
     path.write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(RecordingError, match=r"picture\.png is not understood: expected a recording of ours"):
         play(f"binance-spot={path}")
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path, play: Play) -> None:
+    path = tmp_path / "lines.txt"
+    path.touch()
+    with pytest.raises(RecordingError, match=r"lines\.txt is empty"):
+        play(f"binance-spot={path}")

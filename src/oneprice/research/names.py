@@ -40,7 +40,9 @@ def parse_place(text: str) -> Place:
     """`VENUE-MARKET=PATH`, or a path alone. Raises ConfigError."""
     name, equals, path = text.partition("=")
     if not equals or "/" in name:
-        return Place("", MarketKind.SPOT, existing(text))
+        if not Path(text).expanduser().exists():
+            raise ConfigError(f"{text!r} is neither VENUE-MARKET=PATH nor a file or folder that is there")
+        return Place("", MarketKind.SPOT, Path(text).expanduser())
     venue, market = parse_market(name)
     return Place(venue, market, existing(path))
 

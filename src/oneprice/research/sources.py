@@ -208,6 +208,8 @@ def _open_file(place: Place, path: Path, wanted: Sequence[str], markets: Markets
         if not place.venue:
             raise ConfigError(f"{path} does not say whose frames it holds: write VENUE-MARKET={path}")
         return [Lines(PlainFile(path), place, wanted, markets)]
+    if path.stat().st_size == 0:
+        raise RecordingError(f"{path} is empty: nothing was recorded in it")
     raise RecordingError(f"{path} is not understood: expected {READABLE}")
 
 
