@@ -6,11 +6,11 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from oneprice.errors import ConfigError
-from oneprice.exchange import PublicExchange, RequestConfig
+from oneprice.errors import ConfigError, NotSupported
+from oneprice.exchange import AccountConfig, ConnectionConfig, PrivateExchange, PublicExchange, RequestConfig
 from oneprice.market import MarketConfig, MarketData, Recorder
 from oneprice.ports import Chance, Clock, Network
-from oneprice.venues.kit import Hosts, PublicMarket, find_venue
+from oneprice.venues.kit import Credentials, Hosts, PrivateMarket, PublicMarket, find_venue
 
 FEED_REQUESTS = RequestConfig(timeout_ms=5_000, attempts_max=2)
 
@@ -41,6 +41,41 @@ def find_market(name: str, hosts: Hosts | None = None) -> PublicMarket:
             return make(hosts)
     offered_names = ", ".join(f"{venue.name}-{offered.value}" for offered in venue.markets)
     raise ConfigError(f"no market {name!r}; {venue.title} has: {offered_names}")
+
+
+def find_account(name: str, credentials: Credentials, hosts: Hosts | None = None) -> PrivateMarket:
+    """An account at a VENUE-MARKET. Raises ConfigError for a market that does not exist, NotSupported where a venue's
+    private side is not there."""
+    market = find_market(name, hosts)
+    make = find_venue(market.venue).accounts.get(market.kind)
+    if make is None:
+        raise NotSupported(f"{name}: accounts are not supported yet")
+    return make(hosts, credentials)
+
+
+def build_account(
+    name: str,
+    credentials: Credentials,
+    ports: Ports,
+    *,
+    hosts: Hosts | None = None,
+    config: AccountConfig | None = None,
+    requests: RequestConfig | None = None,
+    connections: ConnectionConfig | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> PrivateExchange:
+    """An account at a VENUE-MARKET, not yet open: `async with` opens it. Raises as `find_account`."""
+    return PrivateExchange(
+        find_market(name, hosts),
+        find_account(name, credentials, hosts),
+        ports.network,
+        ports.clock,
+        ports.chance,
+        config,
+        requests,
+        connections,
+        tls=tls,
+    )
 
 
 def simulated_hosts(markets: Iterable[str], urls: Mapping[str, str]) -> dict[str, Hosts]:
@@ -92,4 +127,12 @@ def build_market(
     )
 
 
-__all__ = ["Ports", "build_market", "find_market", "live_ports", "simulated_hosts"]
+__all__ = [
+    "Ports",
+    "build_account",
+    "build_market",
+    "find_account",
+    "find_market",
+    "live_ports",
+    "simulated_hosts",
+]

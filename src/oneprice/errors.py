@@ -11,7 +11,8 @@ OnePriceError
     ├── AuthenticationError
     ├── InsufficientBalanceError
     ├── OrderNotFoundError
-    ├── InvalidOrderError
+    ├── InvalidOrderError       it breaks a rule of the listing
+    │   └── DuplicateOrderError an order with this client order id is there already
     ├── InvalidRequestError
     ├── InvalidResponseError    the venue's answer is not what its documentation says
     ├── TradingDisabledError
@@ -109,6 +110,12 @@ class InvalidOrderError(ExchangeAPIError):
     """The order breaks a rule of the listing."""
 
     kind = "invalid_order"
+
+
+class DuplicateOrderError(InvalidOrderError):
+    """The venue has an order with this client order id, so an earlier sending of it arrived."""
+
+    kind = "duplicate_order"
 
 
 class InvalidRequestError(ExchangeAPIError):

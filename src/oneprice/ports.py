@@ -7,7 +7,7 @@ draws a random number.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 
@@ -28,7 +28,10 @@ class Chance(Protocol):
 
 
 class HttpResponse(Protocol):
-    """A whole answer; `headers` in lower case."""
+    """A whole answer; `headers` in lower case. `reused`: the connection had served before."""
+
+    @property
+    def reused(self) -> bool: ...
 
     @property
     def status(self) -> int: ...
@@ -38,6 +41,31 @@ class HttpResponse(Protocol):
 
     @property
     def body(self) -> bytes: ...
+
+
+class HttpLine(Protocol):
+    """Kept-alive connections to one host for requests that must leave at once: the order path.
+
+    A request has its connection to itself until the answer is there. Nothing is ever sent twice.
+    """
+
+    async def warm(self) -> None:
+        """Have the connections open that were asked for. Raises NetworkError (NOT_SENT) when none can be."""
+
+    async def request(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        timeout_s: float,
+        bytes_max: int,
+    ) -> HttpResponse:
+        """`target`: path and query as sent. Raises NetworkError: NOT_SENT while nothing was written, then UNKNOWN."""
+
+    async def close(self) -> None:
+        """Drop all connections. Harmless when repeated."""
 
 
 class WebSocketListener(Protocol):
@@ -84,6 +112,9 @@ class Network(Protocol):
         bytes_max: int,
         tls: ssl.SSLContext | None = None,
     ) -> HttpResponse: ...
+
+    def open_line(self, url: str, *, connections: int, tls: ssl.SSLContext | None = None) -> HttpLine:
+        """A line to the host of `url`, of up to so many connections; none is opened yet."""
 
     async def open_websocket(
         self,

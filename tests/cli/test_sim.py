@@ -11,6 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from oneprice.sim.accounts import DEFAULT_SECRET, FIRST_UID
+from oneprice.sim.faults import FaultKind
+
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
@@ -47,6 +50,23 @@ def test_an_unknown_fault_names_the_known_ones(invoke, url: str) -> None:
     result = invoke("sim", "fault", url, "earthquake")
     assert result.exit_code == 2
     assert "half_open" in result.stderr
+
+
+def test_every_fault_is_named_in_the_help(invoke) -> None:
+    told = invoke("sim", "fault", "--help").stdout.replace(",", " ").split()
+    assert [kind.value for kind in FaultKind if kind.value not in told] == []
+
+
+def test_a_clock_may_be_skewed_backwards(invoke, url: str) -> None:
+    assert invoke("sim", "fault", url, "clock_skew", "--delay-ms", "-1500", "--seconds", "60").exit_code == 0
+    assert json.loads(invoke("sim", "status", url).stdout)["faults"][0]["delay_ms"] == -1500
+    assert invoke("sim", "clear", url).exit_code == 0
+
+
+def test_accounts_are_told_without_their_secrets(invoke, url: str) -> None:
+    told = invoke("sim", "accounts", url).stdout
+    assert [account["uid"] for account in json.loads(told)["accounts"]] == [FIRST_UID]
+    assert DEFAULT_SECRET not in told
 
 
 def test_nobody_there_is_a_network_error(invoke) -> None:

@@ -83,6 +83,7 @@ class Answer(msgspec.Struct, frozen=True):
     status: int = 200
     headers: Mapping[str, str] = {}
     body: bytes = b"{}"
+    reused: bool = False
     seconds: float = 0.01
     error: NetworkError | None = None
 
@@ -128,10 +129,40 @@ class ScriptedNetwork:
             raise answer.error
         return answer
 
+    def open_line(self, url: str, *, connections: int, tls: object = None) -> ScriptedLine:
+        return ScriptedLine(self, url)
+
     @property
     def times_s(self) -> list[float]:
         """When requests were sent, in seconds since the first."""
         return [round((one.at_ns - self.sent[0].at_ns) / 1e9, 6) for one in self.sent]
+
+
+class ScriptedLine:
+    """The order path of the scripted network."""
+
+    def __init__(self, network: ScriptedNetwork, url: str) -> None:
+        self._network, self._url = network, url
+
+    async def warm(self) -> None:
+        return None
+
+    async def request(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        timeout_s: float,
+        bytes_max: int,
+    ) -> Answer:
+        return await self._network.request(
+            method, self._url + target, headers=dict(headers), body=body, timeout_s=timeout_s, bytes_max=bytes_max
+        )
+
+    async def close(self) -> None:
+        return None
 
 
 def _listing(base: str, venue_symbol: str, *, tradable: bool = True, multiplier: int = 1) -> SymbolInfo:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 
 from hypothesis import given
@@ -138,20 +137,15 @@ def test_a_share_below_one_leaves_room_for_others() -> None:
     assert budget.ready_ns(1, 0) > 0
 
 
+def test_a_lower_priority_may_fill_a_part_only() -> None:
+    budget = WeightBudget(Budget(100, 60.0), 1.0)
+    budget.send(70, 0)
+    assert budget.ready_ns(1, 0, part=0.7) > 0
+    assert budget.ready_ns(1, 0, part=0.8) == 0
+
+
 def test_a_request_heavier_than_the_share_goes_when_nothing_else_is_counted() -> None:
     budget = WeightBudget(Budget(100, 60.0), 0.5)
     assert budget.ready_ns(80, 0) == 0
     budget.land(budget.send(1, 0), 1)
     assert budget.ready_ns(80, 1) == 1 + 60 * SECOND_NS
-
-
-async def test_turns_are_taken_in_order_of_arrival() -> None:
-    budget, order = WeightBudget(Budget(1, 1.0), 1.0), list[int]()
-
-    async def take(number: int) -> None:
-        async with budget.turn:
-            await asyncio.sleep(0)
-            order.append(number)
-
-    await asyncio.gather(*(take(number) for number in range(5)))
-    assert order == [0, 1, 2, 3, 4]

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -53,6 +54,20 @@ async def test_cluster_starts_takes_faults_restarts_the_dead_and_stops_all(http:
             assert response.status == 200
     assert not is_running(first.pid)
     assert not is_running(second.pid)
+
+
+async def test_cluster_opens_pays_and_looks_at_accounts() -> None:
+    async with SimCluster(venues=("binance",), instruments=("BTC/USDT",)) as cluster:
+        (first,) = (await cluster.accounts("binance"))["accounts"]
+        assert first["wallets"]["spot"]["USDT"] == {"free": "200000", "held": "0"}
+        uid = await cluster.open_account("binance", "k", "s", funds={"spot": {"BTC": Decimal("0.5")}}, rights=["read"])
+        assert uid == first["uid"] + 1
+        truth = await cluster.deposit("binance", uid, "spot", "BTC", Decimal("-0.125"))
+        assert truth["wallets"]["spot"]["BTC"]["free"] == "0.375"
+        await cluster.settle_funding("binance", "usdm", Decimal("0.0001"))
+        assert await cluster.fills("binance", uid) == []
+        with pytest.raises(ValueError, match="'k' is taken"):
+            await cluster.open_account("binance", "k", "other", funds={})
 
 
 async def test_exchange_that_cannot_start_says_why() -> None:

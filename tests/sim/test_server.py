@@ -2,13 +2,17 @@
 
 import asyncio
 import time
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
 import pytest
 
 from oneprice.sim.connection import Connection, Frame, SocketPolicy
-from oneprice.sim.limits import RollingCounter, WindowCounter
+from oneprice.sim.engine import Side
+from oneprice.sim.faults import FaultKind, FaultOrder
+from oneprice.sim.market import SimInstrument, SimMarket
+from oneprice.sim.orders import DeskRules, Ticket
 from oneprice.sim.server import SimServer, json_response
 
 
@@ -81,6 +85,25 @@ def test_timers_fire_at_whole_multiples_and_do_not_pile_up() -> None:
     assert len(fired) == 3
 
 
+def test_desks_live_by_the_venues_clock_even_when_that_is_wrong() -> None:
+    now = [1_750_000_000_000_000_000]
+    coin = SimInstrument("BTC", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal("0.001"), Decimal(5))
+    market = SimMarket("kit", "spot", [coin], 42, now[0] - 1_000)
+    market.start(now[0])
+    server = SimServer("kit", {"spot": market}, clock=lambda: now[0])
+    server.open_desks({"spot": DeskRules(maker_fee=Decimal(0), taker_fee=Decimal(0))})
+    desk, (account,), listing = server.desks["spot"], server.accounts.all(), market.listings["BTC/USDT"]
+    price = listing.price_scale.value(listing.top.bid_ticks * 9 // 10)
+    ticket = Ticket(side=Side.BUY, quantity=Decimal("0.01"), price=price)
+    desk.place(account, listing, ticket, server.now_ns())
+    desk.countdown(account, listing, server.now_ns() + 3_000_000_000, server.now_ns())
+    server.tick(now[0])
+    assert len(desk.open_orders(account)) == 1
+    server.faults.switch_on(FaultOrder(FaultKind.CLOCK_SKEW, seconds=60, delay_ms=3_000))
+    server.tick(now[0])
+    assert desk.open_orders(account) == []
+
+
 async def test_failure_while_driving_is_not_swallowed() -> None:
     server = SimServer("kit", {})
 
@@ -94,25 +117,6 @@ async def test_failure_while_driving_is_not_swallowed() -> None:
             await asyncio.sleep(0.01)
     with pytest.raises(ZeroDivisionError):
         await server.stop()
-
-
-def test_window_counter_turns_with_the_clock() -> None:
-    now = [120_000_000_000]
-    counter = WindowCounter(10, 60, lambda: now[0])
-    assert [counter.add("a", 4), counter.add("a", 4), counter.add("b", 1)] == [4, 8, 1]
-    assert 1 <= counter.retry_after_s() <= 61
-    now[0] += 59_999_999_999
-    assert counter.used("a") == 8
-    now[0] += 1
-    assert counter.used("a") == 0
-
-
-def test_rolling_counter_looks_back_one_window() -> None:
-    now = [0]
-    counter = RollingCounter(2, 1.0, lambda: now[0])
-    assert [counter.add(), counter.add(), counter.add()] == [True, True, False]
-    now[0] = 1_000_000_001
-    assert counter.add()
 
 
 def test_clock_is_wall_time_by_default() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from oneprice.errors import (
     AuthenticationError,
+    DuplicateOrderError,
     ExchangeAPIError,
     InsufficientBalanceError,
     InvalidOrderError,
@@ -59,7 +60,9 @@ def test_an_answer_below_400_is_no_error(market: PublicMarket, status: int) -> N
         (-2010, "Order would immediately match and take.", InvalidOrderError),
         (-1013, "Filter failure: LOT_SIZE", InvalidOrderError),
         (0, "Service unavailable from a restricted location according to terms.", VenueUnavailableError),
-        (-9_999, "Something new.", ExchangeAPIError),
+        (-2010, "Duplicate order sent.", DuplicateOrderError),
+        (-2011, "Order was not canceled due to cancel restrictions.", InvalidOrderError),
+        (-2011, "This account may not place or cancel orders.", TradingDisabledError),
     ],
 )
 @both
@@ -70,10 +73,18 @@ def test_codes_and_words_decide(market: PublicMarket, code: int, message: str, k
     assert error.outcome is Outcome.REJECTED
 
 
+@pytest.mark.parametrize("status", [400, 401, 404, 409])
+@both
+def test_a_code_that_is_in_no_table_proves_nothing(market: PublicMarket, status: int) -> None:
+    error = error_of(market, status, -9_999, "Something new.")
+    assert (type(error), error.code, error.outcome) == (ExchangeAPIError, "-9999", Outcome.UNKNOWN)
+
+
 @pytest.mark.parametrize(
     ("code", "spot", "usdm"),
     [
         (-2021, InvalidOrderError, InvalidOrderError),
+        (-4116, ExchangeAPIError, DuplicateOrderError),
         (-2026, OrderNotFoundError, InvalidOrderError),
         (-2019, ExchangeAPIError, InsufficientBalanceError),
         (-4021, ExchangeAPIError, InvalidRequestError),

@@ -19,6 +19,7 @@ import pytest
 from oneprice.core.states import BookState, Flag
 from oneprice.errors import (
     AuthenticationError,
+    DuplicateOrderError,
     ExchangeAPIError,
     InsufficientBalanceError,
     InvalidOrderError,
@@ -41,7 +42,7 @@ SPOT, USDM = (VENUE.markets[kind](None) for kind in (MarketKind.SPOT, MarketKind
 
 ERRORS: dict[str, type[ExchangeAPIError]] = {
     "spot_rest_error_banned_418": RateLimitError,
-    "spot_rest_error_duplicate_order": InvalidOrderError,
+    "spot_rest_error_duplicate_order": DuplicateOrderError,
     "spot_rest_error_filter_lot_size": InvalidOrderError,
     "spot_rest_error_filter_notional": InvalidOrderError,
     "spot_rest_error_filter_price": InvalidOrderError,

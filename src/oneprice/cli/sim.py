@@ -1,4 +1,4 @@
-"""`oneprice sim`: serve simulated exchanges in the foreground, and switch the faults of running ones."""
+"""`oneprice sim`: serve simulated exchanges in the foreground; ask running ones, and switch their faults."""
 
 from __future__ import annotations
 
@@ -69,8 +69,16 @@ _AUTHORITY = click.option(
 @click.argument("url")
 @_AUTHORITY
 def status(url: str, authority: Path | None) -> None:
-    """Connections, streams and faults of the exchange at URL, as JSON."""
+    """Connections, streams, faults, accounts and trading of the exchange at URL, as JSON."""
     click.echo(_control("GET", url, "status", None, authority))
+
+
+@sim.command()
+@click.argument("url")
+@_AUTHORITY
+def accounts(url: str, authority: Path | None) -> None:
+    """Balances, positions and open orders of all accounts of the exchange at URL, as JSON."""
+    click.echo(_control("GET", url, "accounts", None, authority))
 
 
 @sim.command()
@@ -78,8 +86,8 @@ def status(url: str, authority: Path | None) -> None:
 @click.argument("kind")
 @click.option("--seconds", type=float, help="How long it lasts.")
 @click.option("--count", type=int, help="How often it hits.")
-@click.option("--delay-ms", type=int, default=500, show_default=True, help="For the fault `slow`.")
-@click.option("--target", default="", help="Only streams or paths whose name holds this.")
+@click.option("--delay-ms", type=int, default=500, show_default=True, help="How late, for faults that delay.")
+@click.option("--target", default="", help='Only streams, requests ("POST /path") or instruments whose name holds it.')
 @_AUTHORITY
 def fault(
     url: str,
@@ -90,10 +98,18 @@ def fault(
     target: str,
     authority: Path | None,
 ) -> None:
-    """Switch on a fault of the exchange at URL.
+    """Switch on a fault of the exchange at URL. KIND is one of
 
-    KIND is one of freeze, half_open, drop, refuse, gap, garbage, slow, stale_snapshot, reject_subscribe,
-    rest_error, rate_limit.
+    \b
+    connections  drop, refuse, half_open, restart, slow
+    streams      freeze, gap, garbage, stale_snapshot, reject_subscribe
+    REST         rest_error, rate_limit, ban, maintenance, clock_skew
+    commands     lost_request, lost_ack, late_ack, double_ack
+    private      lost_report, late_report, double_report, reorder_report
+    trading      partial_fill, reject_order, halt
+
+    Without --seconds and --count it hits once, or lasts 5 s where it is a state. docs/simulator.md says what a
+    client sees of each.
     """
     from oneprice.sim.faults import FaultKind
 

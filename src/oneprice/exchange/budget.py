@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 
 from oneprice.venues.kit.contract import Budget
@@ -26,14 +25,11 @@ class WeightBudget:
 
     What the venue itself tells counts too, for it knows of other programs behind our address: the figure of
     its last answer, plus what was sent since, is held for a window unless a later answer tells less.
-
-    Waiters take their turn by `turn`, first come, first served: a heavy request is not overtaken for ever.
     """
 
     def __init__(self, budget: Budget, share: float) -> None:
         self.weight_max = budget.weight_max
         self.window_ns = round(budget.seconds * 1e9)
-        self.turn = asyncio.Lock()
         self.blocked_until_ns = 0
         self._usable = max(1, int(budget.weight_max * share))
         self._flying = 0
@@ -48,14 +44,14 @@ class WeightBudget:
         told = self._told if now_ns < self._told_until_ns else 0
         return max(self._flying + self._landed_weight, told)
 
-    def ready_ns(self, weight: int, now_ns: int) -> int:
-        """`now_ns` if this weight fits, else the first moment at which it is worth asking again."""
+    def ready_ns(self, weight: int, now_ns: int, part: float = 1.0) -> int:
+        """`now_ns` if this weight fits into `part` of the budget, else the first moment worth asking again."""
         if now_ns < self.blocked_until_ns:
             return self.blocked_until_ns
-        if self.used(now_ns) + weight <= max(self._usable, weight):
+        usable = max(weight, int(self._usable * part))
+        if self.used(now_ns) + weight <= usable:
             return now_ns
-        told_binds = now_ns < self._told_until_ns and self._told + weight > max(self._usable, weight)
-        if told_binds:
+        if now_ns < self._told_until_ns and self._told + weight > usable:
             return self._told_until_ns
         return self._landed[0][0] if self._landed else now_ns + self.window_ns
 

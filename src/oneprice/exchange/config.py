@@ -27,7 +27,8 @@ class RequestConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     a random time up to `backoff_first_ms`, doubled each try, never above `backoff_max_ms`. `wait_max_ms`: how
     long one try may wait for a rate limit or the end of a ban before it is given up unsent. `budget_share`:
     the part of a venue's published rate limits that is used. `concurrency_max`: requests in flight. `ban_ms`:
-    how long to keep still after a ban for which the venue tells no time. `rules_age_max_s`: how long
+    how long to keep still after a ban for which the venue tells no time. `order_connections`: kept open for orders and
+    cancels alone. `rules_age_max_s`: how long
     listings' rules are taken from memory.
     """
 
@@ -41,6 +42,7 @@ class RequestConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     concurrency_max: int = 8
     ban_ms: int = 120_000
     rules_age_max_s: float = 3_600.0
+    order_connections: int = 4
 
     def __post_init__(self) -> None:
         _require_range(
@@ -56,6 +58,7 @@ class RequestConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
                 "concurrency_max": (1, 1_000),
                 "ban_ms": (1_000, 3 * 86_400_000),
                 "rules_age_max_s": (0, 7 * 86_400),
+                "order_connections": (1, 64),
             },
         )
 
@@ -67,7 +70,8 @@ class ConnectionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     fragments put together. `ping_every_ms`: how often we ping; a connection whose last pong is older than
     that by more than `pong_within_ms` is dropped. Between attempts to connect a random time up to
     `reconnect_first_ms`, doubled each try, never above `reconnect_max_ms`. `renew_before_s`: how long before
-    the venue's own limit on a connection's lifetime its successor is opened.
+    the venue's own limit on a connection's lifetime its successor is opened. `ready_within_ms`: from the connection
+    to the end of its log-in, private ones' catching up by REST included.
     """
 
     open_timeout_ms: int = 10_000
@@ -77,6 +81,7 @@ class ConnectionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     reconnect_first_ms: int = 250
     reconnect_max_ms: int = 30_000
     renew_before_s: float = 600.0
+    ready_within_ms: int = 30_000
 
     def __post_init__(self) -> None:
         _require_range(
@@ -89,5 +94,37 @@ class ConnectionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
                 "reconnect_first_ms": (1, 60_000),
                 "reconnect_max_ms": (self.reconnect_first_ms, 3_600_000),
                 "renew_before_s": (0, 43_200),
+                "ready_within_ms": (100, 600_000),
+            },
+        )
+
+
+class AccountConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an account is kept.
+
+    `order_path`: "auto" takes the venue's websocket for orders where it has one and it is ready, REST else; "rest" and
+    "websocket" insist. `order_timeout_ms`: after which an order's outcome is unknown. `measure_clock_every_s`: the
+    venue's clock against ours. `warm_every_s`: how often the order path's connections are seen to. `overlap_s`: how far
+    before the last known fill a catch-up looks. `find_for_s`: how long `find` looks for evidence of an order.
+    """
+
+    order_path: str = "auto"
+    order_timeout_ms: int = 5_000
+    measure_clock_every_s: float = 60.0
+    warm_every_s: float = 20.0
+    overlap_s: float = 60.0
+    find_for_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        paths = ("auto", "rest", "websocket")
+        _require(self.order_path in paths, "AccountConfig", "order_path", self.order_path, f"one of {', '.join(paths)}")
+        _require_range(
+            self,
+            {
+                "order_timeout_ms": (10, 600_000),
+                "measure_clock_every_s": (1, 86_400),
+                "warm_every_s": (1, 3_600),
+                "overlap_s": (0, 86_400),
+                "find_for_s": (1, 3_600),
             },
         )

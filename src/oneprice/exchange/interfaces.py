@@ -1,4 +1,4 @@
-"""What the user's objects promise: the public side of an exchange, and a websocket session to one."""
+"""What the user's objects promise: the public side of an exchange, an account there, and a websocket session."""
 
 from __future__ import annotations
 
@@ -6,17 +6,31 @@ from collections.abc import Collection, Sequence
 from enum import IntEnum
 from typing import Protocol, TypeAlias
 
+from oneprice.errors import ExchangeAPIError
 from oneprice.model import (
+    AccountInfo,
+    AssetBalance,
+    AssetName,
+    AssetNetwork,
     ExchangeName,
+    Fill,
     FundingRate,
+    KeyPermissions,
     Kline,
     KlineInterval,
     MarketKind,
+    NewOrder,
+    Order,
     OrderBook,
+    OrderRef,
+    Position,
+    PositionMode,
     Symbol,
     SymbolInfo,
     Ticker,
     Trade,
+    TradingFee,
+    Transfer,
 )
 from oneprice.venues.kit.contract import Channel
 
@@ -83,6 +97,86 @@ class PublicExchangeInterface(Protocol):
 
     async def close(self) -> None:
         """No call may follow. What is in flight ends by itself."""
+
+
+class PrivateExchangeInterface(Protocol):
+    """An account at one market of an exchange.
+
+    Every call raises NetworkError, ExchangeAPIError, ConfigError or NotSupported as those of `PublicExchangeInterface`
+    do. What may be concluded of an order whose call raised is in the error's `outcome`. Times are nanoseconds since
+    1970, of the venue's clock.
+    """
+
+    @property
+    def name(self) -> ExchangeName:
+        """The venue."""
+
+    @property
+    def market(self) -> MarketKind:
+        """Which of the venue's markets."""
+
+    async def place(self, order: NewOrder, *, hedge: bool = False) -> Order:
+        """Send an order, once. After an UNKNOWN outcome it may be live: `find` looks for it."""
+
+    async def place_many(self, orders: Sequence[NewOrder]) -> list[Order | ExchangeAPIError]:
+        """As `place`, in as few requests as the venue allows."""
+
+    async def cancel(self, ref: OrderRef) -> Order | None:
+        """Raises OrderNotFoundError when it is over already or never was."""
+
+    async def cancel_all(self, listed: Listed) -> list[Order]:
+        """All of a listing. Gives those that the answer told of."""
+
+    async def order(self, ref: OrderRef) -> Order:
+        """As the venue tells it now."""
+
+    async def find(self, ref: OrderRef, *, sent_ns: int | None = None) -> Order | None:
+        """Look for an order of unknown outcome; None: certainly nothing of it is open or filled."""
+
+    async def open_orders(self, listed: Listed | None = None) -> list[Order]:
+        """Of one listing, or of all."""
+
+    async def fills(self, listed: Listed, since_ns: int, venue_order_id: str = "") -> list[Fill]:
+        """Since then, oldest first, each once."""
+
+    async def balances(self) -> list[AssetBalance]:
+        """Assets that are not empty."""
+
+    async def positions(self) -> list[Position]:
+        """Raises NotSupported on spot."""
+
+    async def info(self) -> AccountInfo:
+        """Balances, positions, position mode."""
+
+    async def fees(self, listed: Listed) -> TradingFee:
+        """The account's own."""
+
+    async def set_leverage(self, listed: Listed, leverage: int) -> None:
+        """Raises NotSupported on spot."""
+
+    async def position_mode(self) -> PositionMode:
+        """Raises NotSupported on spot."""
+
+    async def set_position_mode(self, mode: PositionMode) -> None:
+        """Raises NotSupported on spot."""
+
+    async def permissions(self) -> KeyPermissions:
+        """What the key may do."""
+
+    async def networks(self, asset: AssetName) -> list[AssetNetwork]:
+        """How an asset moves in and out, and what that costs."""
+
+    async def deposits(self, since_ns: int) -> list[Transfer]:
+        """Oldest first."""
+
+    async def withdrawals(self, since_ns: int) -> list[Transfer]:
+        """Oldest first."""
+
+    async def dead_man(self, seconds: int, listed: Listed | None = None) -> None:
+        """Have the venue cancel our orders after so long unless told anew; 0 disarms. NotSupported where it cannot."""
+
+    async def close(self) -> None:
+        """No call may follow. Open orders stay open."""
 
 
 class SessionState(IntEnum):

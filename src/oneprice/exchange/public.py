@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 class PublicExchange:
     """`PublicExchangeInterface` over a venue's market. The network stays its owner's: `close` does not close
-    it.
+    it. `rest`: requests shared with an account at the same market.
     """
 
     def __init__(
@@ -43,10 +43,11 @@ class PublicExchange:
         chance: Chance,
         config: RequestConfig | None = None,
         *,
+        rest: RestClient | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._market, self._clock, self._config = market, clock, config or RequestConfig()
-        self._rest = RestClient(market, network, clock, chance, self._config, tls=tls)
+        self._rest = rest or RestClient(market, network, clock, chance, self._config, tls=tls)
         self._listings: Listings | None = None
         self._listings_stale_ns = 0
         self._asking = asyncio.Lock()
@@ -95,6 +96,10 @@ class PublicExchange:
     async def rules(self, listed: Listed) -> SymbolInfo:
         """The rules of one listing, from memory while they are fresh."""
         return (await self._known_listings()).find(listed)
+
+    async def known(self) -> Sequence[SymbolInfo]:
+        """All listings, from memory while they are fresh."""
+        return (await self._known_listings()).rows
 
     async def order_book(self, listed: Listed, levels: int = 100) -> OrderBook:
         """Best levels first; the venue may give fewer or more than asked."""

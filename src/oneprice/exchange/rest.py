@@ -1,36 +1,43 @@
-"""A market's REST requests: within its rate limits, outside of its bans, repeated only where that is
-harmless.
+"""A market's REST requests: within its rate limits, outside of its bans, signed at the last moment, repeated only
+where that is harmless.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ssl
+from collections.abc import Sequence
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from oneprice.errors import (
-    InvariantError,
+    AuthenticationError,
+    ConfigError,
+    ExchangeAPIError,
     NetworkError,
     Outcome,
     RateLimitError,
     VenueUnavailableError,
 )
-from oneprice.exchange.budget import Sending, WeightBudget
+from oneprice.exchange.clock import VenueClock
 from oneprice.exchange.config import RequestConfig
 from oneprice.exchange.figures import RestFigures
-from oneprice.ports import Chance, Clock, Network
-from oneprice.venues.kit.contract import Call, PublicMarket, Request, Response
+from oneprice.exchange.limiter import ALL, PARTS, Leave, Limiter, TooLong
+from oneprice.ports import Chance, Clock, HttpLine, HttpResponse, Network
+from oneprice.venues.kit.account import PrivateMarket, Wire
+from oneprice.venues.kit.contract import Call, Charge, Priority, PublicMarket, Request, Response
 
 T = TypeVar("T")
 _BANNED = 418
+_AT_ONCE = frozenset({Priority.CANCEL, Priority.HEDGE, Priority.ORDER})
 
 
 class RestClient:
-    """Runs the calls of one market. All who talk to that market from this address should share one.
+    """Runs the calls of one market, and of one account there. All who talk to that market from this address should
+    share one: it holds their rate limits.
 
-    Every try waits its turn for the request's budget, up to `wait_max_ms`. GETs that failed below the venue's
-    protocol, met an unavailable venue or a rate limit are tried again after a random pause; all else is not.
+    Every try waits its turn for the request's budgets, up to `wait_max_ms`; orders and cancels go over connections of
+    their own. GETs and cancels that failed below the venue's protocol, met an unavailable venue or a rate limit are
+    tried again after a random pause; all else is not, least of all an order.
     """
 
     def __init__(
@@ -41,21 +48,36 @@ class RestClient:
         chance: Chance,
         config: RequestConfig | None = None,
         *,
+        account: PrivateMarket | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._market, self._network, self._clock, self._chance = market, network, clock, chance
         self._config, self._tls = config or RequestConfig(), tls
-        share = self._config.budget_share
-        self._budgets = {name: WeightBudget(budget, share) for name, budget in market.budgets.items()}
-        self._slots = asyncio.Semaphore(self._config.concurrency_max)
-        self._still_until_ns = 0
+        self._account = account
+        parts = ALL if account is None else PARTS
+        self._limiter = Limiter(market.budgets, self._config.budget_share, self._config.concurrency_max, clock, parts)
+        if account is not None:
+            self._limiter.add(account.budgets)
+        self._line: HttpLine | None = None
         self._closed = False
+        self._timeout_s = self._config.timeout_ms / 1e3
+        self.order_timeout_s = self._timeout_s
+        self.venue_clock = VenueClock(clock)
         self.figures = RestFigures()
 
     @property
     def banned_until_ns(self) -> int:
         """Monotonic time before which nothing is sent; in the past when there is no ban."""
-        return self._still_until_ns
+        return self._limiter.still_until_ns
+
+    @property
+    def limiter(self) -> Limiter:
+        """The market's rate limits, which commands over websockets draw on too."""
+        return self._limiter
+
+    def now_ns(self) -> int:
+        """Monotonic."""
+        return self._clock.monotonic_ns()
 
     async def run(self, call: Call[T]) -> T:
         """Make the request and read its answer. Raises what `fetch` and the call's `read` raise."""
@@ -67,114 +89,184 @@ class RestClient:
         Raises NetworkError, the venue's ExchangeAPIError, or RateLimitError with outcome NOT_SENT when the
         rate limit or a ban would have kept the request waiting for longer than `wait_max_ms`.
         """
-        tries = self._config.attempts_max if request.method == "GET" else 1
+        if request.signed and not self.venue_clock.is_known:
+            await self.measure_clock()
+        tries = self._config.attempts_max if _is_harmless(request) else 1
         tried = 0
         while True:
-            budget = self._budget_of(request)
-            sending = await self._admit(budget, request)
+            leave = self._leave_at_once(request) or await self._admit(request)
             tried += 1
             try:
-                return await self._exchange(budget, sending, request)
+                return await self._exchange(leave, request)
             except (NetworkError, RateLimitError, VenueUnavailableError) as error:
                 told_ms = 0 if isinstance(error, NetworkError) else error.retry_after_ms or 0
                 if tried >= tries or told_ms > self._config.wait_max_ms:
                     raise
+            except AuthenticationError as error:
+                if not request.signed or not await self._clock_was_wrong(error, again=tried < tries):
+                    raise
+                told_ms = 0
             self.figures.retries += 1
             await self._clock.sleep(max(self._pause_s(tried), told_ms / 1e3))
+
+    async def measure_clock(self) -> None:
+        """Ask the venue for its time. Raises what `fetch` raises."""
+        call = self._market.server_time()
+        began_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
+        venue_ns = await self.run(call)
+        self.venue_clock.sample(venue_ns, wall_ns, self._clock.monotonic_ns() - began_ns)
+
+    async def warm(self) -> None:
+        """Open the order path's connections ahead. Raises NetworkError when none can be opened."""
+        await self._open_line().warm()
 
     def close(self) -> None:
         """Send nothing more."""
         self._closed = True
+        self._limiter.close()
 
-    def _budget_of(self, request: Request) -> WeightBudget:
-        """Raises InvariantError for a request that its venue's own budgets do not allow for."""
-        budget = self._budgets.get(request.budget)
-        if budget is None or request.weight > budget.weight_max:
-            known = {name: budget.weight_max for name, budget in self._budgets.items()}
-            where = f"{self._market.venue}: {request.method} {request.path}"
-            raise InvariantError(f"{where} costs {request.weight} of {request.budget!r}; budgets are {known}")
-        return budget
+    async def aclose(self) -> None:
+        """As `close`, and drop the order path's connections."""
+        self.close()
+        if self._line is not None:
+            await self._line.close()
 
-    async def _admit(self, budget: WeightBudget, request: Request) -> Sending:
-        """Wait for the turn; hold the weight and a slot. Nothing is awaited after the last look."""
+    # ---- inside
+
+    def _open_line(self) -> HttpLine:
+        if self._line is None:
+            count = self._config.order_connections
+            self._line = self._network.open_line(self._market.rest_url, connections=count, tls=self._tls)
+        return self._line
+
+    def _leave_at_once(self, request: Request) -> Leave | None:
+        charges = charges_of(request)
+        self._limiter.require(charges, f"{self._market.venue}: {request.method} {request.path}")
+        return None if self._closed else self._limiter.take(charges, request.priority)
+
+    async def _admit(self, request: Request) -> Leave:
+        """Wait for the turn."""
         began_ns = self._clock.monotonic_ns()
         deadline_ns = began_ns + self._config.wait_max_ms * 1_000_000
-        async with budget.turn:
-            while True:
-                await self._slots.acquire()
-                now_ns = self._clock.monotonic_ns()
-                ready_ns = max(self._still_until_ns, budget.ready_ns(request.weight, now_ns))
-                if ready_ns <= now_ns and not self._closed:
-                    self.figures.waited_ns += now_ns - began_ns
-                    self.figures.requests += 1
-                    return budget.send(request.weight, now_ns)
-                self._slots.release()
-                if self._closed:
-                    raise NetworkError(f"{self._market.venue}: the exchange object is closed", Outcome.NOT_SENT)
-                if ready_ns > deadline_ns:
-                    self.figures.unsent += 1
-                    raise self._unsent(request, ready_ns - now_ns)
-                await self._clock.sleep((ready_ns - now_ns) / 1e9)
+        try:
+            if self._closed:
+                raise NetworkError(f"{self._market.venue}: the exchange object is closed", Outcome.NOT_SENT)
+            leave = await self._limiter.wait(charges_of(request), request.priority, deadline_ns)
+        except TooLong as late:
+            if self._closed:
+                raise NetworkError(f"{self._market.venue}: the exchange object is closed", Outcome.NOT_SENT) from None
+            self.figures.unsent += 1
+            raise self.unsent(request.path, late.wait_ns) from None
+        self.figures.waited_ns += leave.sent_ns - began_ns
+        return leave
 
-    def _unsent(self, request: Request, wait_ns: int) -> RateLimitError:
-        cause = "banned" if self._still_until_ns > self._clock.monotonic_ns() else "the rate limit is used up"
+    def unsent(self, what: str, wait_ns: int) -> RateLimitError:
+        """The error for a request that would have waited too long."""
+        cause = "banned" if self.banned_until_ns > self._clock.monotonic_ns() else "the rate limit is used up"
         return RateLimitError(
             self._market.venue,
-            f"{cause}: {request.path} was not sent, it would wait for {wait_ns / 1e9:.3f} s or more",
+            f"{cause}: {what} was not sent, it would wait for {wait_ns / 1e9:.3f} s or more",
             outcome=Outcome.NOT_SENT,
             retry_after_ms=-(-wait_ns // 1_000_000),
         )
 
-    async def _exchange(self, budget: WeightBudget, sending: Sending, request: Request) -> Response:
-        """One request and its answer. The weight lands and the slot is free whatever happens."""
+    async def _exchange(self, leave: Leave, request: Request) -> Response:
+        """One request and its answer. What it holds lands whatever happens."""
+        figures, now_ns = self.figures, leave.sent_ns
         try:
-            answer = await self._network.request(
-                request.method,
-                self._market.rest_url + target(request),
-                headers=dict(request.headers),
-                body=request.body,
-                timeout_s=self._config.timeout_ms / 1e3,
-                bytes_max=self._config.bytes_max,
-                tls=self._tls,
-            )
+            wire = self._wire(request)
+            figures.requests += 1
+            answer = await self._send(wire, request)
         except NetworkError:
-            self.figures.network_failures += 1
+            figures.network_failures += 1
             raise
         finally:
-            now_ns = self._clock.monotonic_ns()
-            budget.land(sending, now_ns)
-            self._slots.release()
+            now_ns = self._limiter.land(leave)
         response = Response(answer.status, answer.headers, answer.body)
-        self.figures.answered(now_ns - sending.sent_ns, len(response.body))
-        for name, used in self._market.used_weight(response).items():
-            if name in self._budgets:
-                self._budgets[name].hear(used, sending.sent_ns, now_ns)
-        error = self._market.error(response)
+        figures.answered(now_ns - leave.sent_ns, len(response.body), answer.reused)
+        judge = self._account if request.signed and self._account is not None else self._market
+        used = judge.used_weight(response)
+        if used:
+            self._limiter.hear(used, leave, now_ns)
+        error = judge.error(response)
         if error is None:
             return response
-        self.figures.venue_errors += 1
+        figures.venue_errors += 1
         if isinstance(error, RateLimitError):
-            self._keep_still(error, response.status, budget, now_ns)
+            self.keep_still(error, response.status == _BANNED, charges_of(request), now_ns)
         raise error
 
-    def _keep_still(self, error: RateLimitError, status: int, budget: WeightBudget, now_ns: int) -> None:
-        """After a refusal: the whole market when the venue says for how long, or bans; else this budget's
-        window.
-        """
+    def _wire(self, request: Request) -> Wire:
+        if not request.signed:
+            return Wire(request.method, target(request), request.headers, request.body)
+        if self._account is None:
+            raise ConfigError(f"{self._market.venue}: {request.path} needs an account's key, and there is none")
+        return self._account.wire(request, self.venue_clock.now_ns())
+
+    async def _send(self, wire: Wire, request: Request) -> HttpResponse:
+        if request.priority in _AT_ONCE and not request.origin:
+            line = self._line or self._open_line()
+            return await line.request(
+                wire.method,
+                wire.target,
+                wire.headers,
+                wire.body,
+                timeout_s=self.order_timeout_s,
+                bytes_max=self._config.bytes_max,
+            )
+        return await self._network.request(
+            wire.method,
+            (request.origin or self._market.rest_url) + wire.target,
+            headers=dict(wire.headers),
+            body=wire.body,
+            timeout_s=self._timeout_s,
+            bytes_max=self._config.bytes_max,
+            tls=self._tls,
+        )
+
+    def keep_still(self, error: RateLimitError, banned: bool, charges: Sequence[Charge], now_ns: int) -> None:
+        """After a refusal: the whole market when the venue says for how long, or bans; else these budgets' windows."""
         self.figures.rate_limited += 1
         if error.retry_after_ms is not None:
             still_ns = error.retry_after_ms * 1_000_000
-        elif status == _BANNED:
+        elif banned:
             still_ns = self._config.ban_ms * 1_000_000
         else:
-            budget.block(now_ns + budget.window_ns)
+            self._limiter.block(charges, now_ns)
             return
-        self._still_until_ns = max(self._still_until_ns, now_ns + still_ns)
+        self._limiter.still_until_ns = max(self._limiter.still_until_ns, now_ns + still_ns)
+
+    async def _clock_was_wrong(self, error: AuthenticationError, again: bool) -> bool:
+        """Whether to try once more, because our idea of the venue's time was wrong. It is measured anew in any case,
+        here or before the next signed request."""
+        before_ns = self.venue_clock.offset_ns
+        self.venue_clock.forget()
+        if not again:
+            return False
+        try:
+            await self.measure_clock()
+        except (NetworkError, ExchangeAPIError) as failure:
+            raise error from failure
+        return abs(self.venue_clock.offset_ns - before_ns) > CLOCK_MATTERS_NS
 
     def _pause_s(self, tried: int) -> float:
         """Full jitter: anything up to a limit that doubles with each try."""
         limit_ms = min(self._config.backoff_max_ms, self._config.backoff_first_ms << (tried - 1))
         return self._chance.uniform(0.0, limit_ms / 1e3)
+
+
+CLOCK_MATTERS_NS = 200_000_000
+"""A smaller change of the offset does not explain a refused timestamp."""
+
+
+def charges_of(request: Request) -> tuple[Charge, ...]:
+    """All that a request costs."""
+    return (Charge(request.budget, request.weight), *request.also)
+
+
+def _is_harmless(request: Request) -> bool:
+    """Whether sending it twice does no more than sending it once."""
+    return request.method == "GET" or request.priority is Priority.CANCEL
 
 
 def target(request: Request) -> str:

@@ -18,11 +18,15 @@ from oneprice.live.tls import refusal
 
 
 class HttpAnswer(msgspec.Struct, frozen=True):
-    """A whole answer. Header names in lower case, repeated ones joined by commas; the body decompressed."""
+    """A whole answer. Header names in lower case, repeated ones joined by commas; the body decompressed.
+
+    `reused`: the connection had served before.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    reused: bool = False
 
 
 class HttpClient:
@@ -47,7 +51,7 @@ class HttpClient:
         tls: ssl.SSLContext | None,
     ) -> HttpAnswer:
         """Raises NetworkError: outcome NOT_SENT while there was no connection to send on, UNKNOWN after."""
-        progress = SimpleNamespace(connected=False)
+        progress = SimpleNamespace(connected=False, reused=False)
         target = URL(url, encoded=True)
         try:
             async with asyncio.timeout(timeout_s):
@@ -85,7 +89,7 @@ class HttpClient:
             for name, value in response.headers.items():
                 key = name.lower()
                 named[key] = f"{named[key]}, {value}" if key in named else value
-            return HttpAnswer(response.status, named, content)
+            return HttpAnswer(response.status, named, content, progress.reused)
 
     def _open_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -133,9 +137,12 @@ def _connection_trace() -> aiohttp.TraceConfig:
     async def connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
         context.trace_request_ctx.connected = True
 
+    async def reused(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx.connected = context.trace_request_ctx.reused = True
+
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_end.append(connected)
-    trace.on_connection_reuseconn.append(connected)
+    trace.on_connection_reuseconn.append(reused)
     return trace
 
 

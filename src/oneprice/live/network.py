@@ -13,6 +13,7 @@ from oneprice.errors import ConfigError, NetworkError, Outcome
 from oneprice.live.addresses import Addresses
 from oneprice.live.http import HttpAnswer, HttpClient
 from oneprice.live.limits import NetworkLimits
+from oneprice.live.line import Line
 from oneprice.live.opening import open_websocket
 from oneprice.live.tls import client_context, require_verifying
 from oneprice.live.websocket import LiveWebSocket
@@ -34,6 +35,7 @@ class LiveNetwork:
         self._context: ssl.SSLContext | None = None
         self._http = HttpClient(self._addresses, self._limits)
         self._open: dict[asyncio.Task[None], LiveWebSocket] = {}
+        self._lines: list[Line] = []
         self._closed = False
 
     async def request(
@@ -58,6 +60,18 @@ class LiveNetwork:
             bytes_max=bytes_max,
             tls=self._verifying(url, tls),
         )
+
+    def open_line(self, url: str, *, connections: int, tls: ssl.SSLContext | None = None) -> Line:
+        """Kept-alive connections for the order path; see `live.line`. Raises ConfigError for a URL that is none."""
+        line = Line(
+            url,
+            self._addresses,
+            connections=connections,
+            keep_alive_s=self._limits.keep_alive_s,
+            tls=self._verifying(url, tls),
+        )
+        self._lines.append(line)
+        return line
 
     async def open_websocket(
         self,
@@ -108,6 +122,8 @@ class LiveNetwork:
             websocket.abort(_CLOSED)
         if self._open:
             await asyncio.wait(list(self._open))
+        for line in self._lines:
+            await line.close()
         await self._http.close()
 
     def _require_open(self, url: str) -> None:

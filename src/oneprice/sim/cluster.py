@@ -4,7 +4,8 @@
         print(cluster.exchanges["binance"].url)
         await cluster.fault("gate", "freeze", seconds=5)
 
-An exchange that dies is started again on its port after `restart_delay_s`; its clients just reconnect.
+An exchange that dies is started again on its port after `restart_delay_s`; its clients just reconnect. It has
+forgotten accounts, orders and fills by then: only the account of `accounts.DEFAULT_KEY` is there, as at first.
 """
 
 import asyncio
@@ -12,8 +13,9 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from types import TracebackType
 from typing import Any
 
@@ -127,6 +129,39 @@ class SimCluster:
         """What `GET /_sim/status` says."""
         return await self._control("GET", venue, "status", None)
 
+    async def accounts(self, venue: str) -> dict[str, Any]:
+        """What the exchange knows of its accounts: {"accounts": [...], "house", "revenue"}; amounts are strings."""
+        return await self._control("GET", venue, "accounts", None)
+
+    async def open_account(
+        self,
+        venue: str,
+        key: str,
+        secret: str,
+        *,
+        funds: Mapping[str, Mapping[str, Decimal]],
+        rights: Iterable[str] = ("read", "trade"),
+    ) -> int:
+        """A new account with one key; returns its uid. Raises ValueError for a key that is taken."""
+        order = {"key": key, "secret": secret, "funds": funds, "rights": sorted(rights)}
+        answer = await self._control("POST", venue, "account", order)
+        return int(answer["uid"])
+
+    async def deposit(self, venue: str, uid: int, market: str, asset: str, amount: Decimal) -> dict[str, Any]:
+        """Pay in (a negative amount: out), and what the account holds then. Raises ValueError for too much out."""
+        order = {"uid": uid, "market": market, "asset": asset, "amount": amount}
+        return await self._control("POST", venue, "deposit", order)
+
+    async def settle_funding(self, venue: str, market: str, rate: Decimal | None = None) -> None:
+        """Pay funding now on all positions of a market, at the present rate or at `rate` (a fraction)."""
+        await self._control("POST", venue, "funding", {"market": market, "rate": rate})
+
+    async def fills(self, venue: str, uid: int) -> list[dict[str, Any]]:
+        """All fills of an account, market by market, oldest first."""
+        answer = await self._control("GET", venue, f"fills?uid={uid}", None)
+        fills: list[dict[str, Any]] = answer["fills"]
+        return fills
+
     def kill(self, venue: str) -> None:
         """Kill an exchange as a crash would; it comes back after the restart delay."""
         self._children[venue].process.kill()
@@ -139,7 +174,9 @@ class SimCluster:
         if venue not in self.exchanges:
             raise ValueError(f"no exchange {venue!r} in this cluster; there are {', '.join(self.exchanges)}")
         url = f"{self.exchanges[venue].url}/_sim/{what}"
-        async with self._session.request(method, url, json=body, ssl=False) as response:
+        sent = None if body is None else msgspec.json.encode(body)
+        headers = {"Content-Type": "application/json"}
+        async with self._session.request(method, url, data=sent, headers=headers, ssl=False) as response:
             answer: dict[str, Any] = msgspec.json.decode(await response.read())
             if response.status != 200:
                 raise ValueError(f"{venue} refused {what}: {answer.get('error', answer)}")

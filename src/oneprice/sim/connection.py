@@ -5,6 +5,7 @@ too slow for its queue is cut off, as the venues do.
 """
 
 import asyncio
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Protocol
@@ -52,8 +53,10 @@ class Session(Protocol):
 class Connection:
     """The server's end of one websocket, as a dialect sees it.
 
-    `reply` sends answers (acks, errors, application pongs); `send_data` sends stream data and is where
-    freeze, gap and garbage strike. `wrap`, when set, turns a topic's frame into this connection's form.
+    `reply` sends answers (errors, subscription acks, application pongs); `send_data` sends public stream data and is
+    where freeze, gap and garbage strike. `answer` and `report` are for trading: the answer to a command that changes
+    orders, and a private event. Each has its own faults, and neither waits for the other: with a late answer the
+    fill is there before the ack. `wrap`, when set, turns a topic's frame into this connection's form.
     """
 
     def __init__(
@@ -78,6 +81,9 @@ class Connection:
         self._faults = faults
         self._clock = clock
         self._queue: deque[tuple[int, Frame | _Ping | _Pong | _Close]] = deque()
+        self._late: list[_Late] = []
+        self._held: _Late | None = None
+        self._report_due_ns = 0
         self._wake = asyncio.Event()
         self._rate: RollingCounter | None = None
         if policy.messages_per_s is not None:
@@ -100,6 +106,44 @@ class Connection:
         if faults.hit(FaultKind.GARBAGE, name) is not None:
             frame = _mangle(frame)
         self._enqueue(frame)
+
+    def loses(self, name: str) -> bool:
+        """Whether the command `name` got lost on its way in: then do nothing, and do not answer."""
+        return self._faults.hit(FaultKind.LOST_REQUEST, name) is not None
+
+    def answer(self, frame: Frame, name: str = "") -> None:
+        """Send the answer to the command `name`, which changed orders (or was refused to)."""
+        faults = self._faults
+        if faults.hit(FaultKind.LOST_ACK, name) is not None:
+            return
+        late = faults.hit(FaultKind.LATE_ACK, name)
+        copies = 1 if faults.hit(FaultKind.DOUBLE_ACK, name) is None else 2
+        for _ in range(copies):
+            self._send_at(frame, 0 if late is None else self._clock() + late.delay_ms * 1_000_000)
+
+    def report(self, frame: Frame, name: str = "") -> None:
+        """Send a private event of the kind `name` (the venue's word for it: executionReport, spot.orders, ...)."""
+        faults = self._faults
+        if faults.active(FaultKind.FREEZE, name) is not None:
+            return
+        if faults.hit(FaultKind.LOST_REPORT, name) is not None:
+            return
+        if faults.hit(FaultKind.GARBAGE, name) is not None:
+            frame = _mangle(frame)
+        now_ns = self._clock()
+        late = faults.hit(FaultKind.LATE_REPORT, name)
+        due_ns = now_ns if late is None else now_ns + late.delay_ms * 1_000_000
+        if self._held is None and (swap := faults.hit(FaultKind.REORDER_REPORT, name)) is not None:
+            self._held = _Late(due_ns + swap.delay_ms * 1_000_000, frame)
+            return
+        # Reports overtake each other by REORDER_REPORT only: one that comes while others are late waits for them.
+        due_ns = self._report_due_ns = max(due_ns, self._report_due_ns)
+        self._send_at(frame, due_ns)
+        if faults.hit(FaultKind.DOUBLE_REPORT, name) is not None:
+            self._send_at(frame, due_ns)
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._send_at(held.frame, due_ns)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close with a close frame after what is queued."""
@@ -161,6 +205,17 @@ class Connection:
         """Answer a protocol ping."""
         self._enqueue(_Pong(payload))
 
+    def release(self, now_ns: int) -> None:
+        """Send the late answers and reports that are due."""
+        if self._held is not None and now_ns >= self._held.due_ns:
+            held, self._held = self._held, None
+            self._send_at(held.frame, self._report_due_ns)
+        if self._late and now_ns >= self._late[0].due_ns:
+            due = [late for late in self._late if now_ns >= late.due_ns]
+            self._late = [late for late in self._late if now_ns < late.due_ns]
+            for late in due:
+                self._enqueue(late.frame)
+
     def leave_all(self) -> None:
         """Leave every topic."""
         for name in list(self.topics):
@@ -215,6 +270,15 @@ class Connection:
         self.frames_sent += 1
         return True
 
+    def _send_at(self, frame: Frame, due_ns: int) -> None:
+        """Send now, or when `due_ns` has come; what is late for the same time goes in the order it was given."""
+        if due_ns <= self._clock():
+            self._enqueue(frame)
+        elif not self.is_closing:
+            insort(self._late, _Late(due_ns, frame), key=lambda late: late.due_ns)
+            if len(self._late) > self.policy.queue_frames_max:
+                self.abort()
+
     def _enqueue(self, frame: "Frame | _Ping | _Pong | _Close") -> None:
         if self.is_closing:
             return
@@ -227,6 +291,11 @@ class Connection:
             due_ns = self._clock() + slow.delay_ms * 1_000_000
         self._queue.append((due_ns, frame))
         self._wake.set()
+
+
+class _Late(msgspec.Struct, frozen=True):
+    due_ns: int
+    frame: Frame
 
 
 class _Ping(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ takes the next number of `UpdateSequence`, so a listener can rebuild the book fr
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from enum import IntEnum
+from itertools import groupby
 
 import msgspec
 
@@ -33,13 +34,27 @@ class TimeInForce(IntEnum):
     POST_ONLY = 4
 
 
+class SelfTrade(IntEnum):
+    """What happens when an order would meet one of the same owner. The taker's choice decides."""
+
+    NONE = 0
+    CANCEL_TAKER = 1
+    CANCEL_MAKER = 2
+    CANCEL_BOTH = 3
+
+
 class PlaceStatus(IntEnum):
-    """What became of a new order. EXPIRED: the rest of an IOC, FOK or market order; REJECTED: post-only."""
+    """What became of a new order.
+
+    EXPIRED: the rest of an IOC, FOK or market order; REJECTED: post-only; SELF_TRADE: the rest was cancelled because it
+    met an order of the same owner.
+    """
 
     RESTING = 1
     FILLED = 2
     EXPIRED = 3
     REJECTED = 4
+    SELF_TRADE = 5
 
 
 class BookChange(msgspec.Struct, frozen=True, gc=False):
@@ -84,6 +99,28 @@ class RestingOrder:
         self.side = side
         self.price_ticks = price_ticks
         self.lots = lots
+
+
+class Removal(msgspec.Struct, frozen=True, gc=False):
+    """Lots that left a resting order during a match without trading; `left_lots` 0 means that the order is gone.
+
+    `by_self_trade`: prevention took the order off, else `Engine.last_look` allowed it no more.
+    """
+
+    order_id: int
+    lots: int
+    left_lots: int
+    by_self_trade: bool
+    ts_ns: int
+
+
+class _Meeting(msgspec.Struct, frozen=True, gc=False):
+    """What a match will do to one resting order: lots that trade, and lots that are taken off."""
+
+    maker: RestingOrder
+    lots: int
+    removed: int
+    by_self_trade: bool
 
 
 class UpdateSequence:
@@ -149,7 +186,10 @@ class Engine:
 
     `listeners` are called for every `BookChange` and `TradePrint`, in order, while the command runs;
     `settled` is called with the command's time after each command that changed the book, so tops are read
-    there. Neither may send commands back.
+    there. A listener may not send commands back; a `settled` callback may cancel and resize.
+
+    `removals` hear of lots that a match takes off resting orders. `last_look`, where set, is asked before a match how
+    many lots of a resting order may trade, given how many of its owner's lots trade in the same match before it.
     """
 
     def __init__(self, sequence: UpdateSequence | None = None, first_trade_id: int = 1) -> None:
@@ -157,6 +197,8 @@ class Engine:
         self.update_id = self.sequence.last
         self.listeners: list[Listener] = []
         self.settled: list[Callable[[int], None]] = []
+        self.removals: list[Callable[[Removal], None]] = []
+        self.last_look: Callable[[RestingOrder, int], int] | None = None
         self._next_order_id = 1
         self.next_trade_id = first_trade_id
         self._orders: dict[int, RestingOrder] = {}
@@ -172,8 +214,12 @@ class Engine:
         price_ticks: int | None,
         time_in_force: TimeInForce = TimeInForce.GTC,
         ts_ns: int = 0,
+        self_trade: SelfTrade = SelfTrade.NONE,
     ) -> Placement:
         """Match a new order and rest what may rest. `price_ticks` None is a market order (never rests).
+
+        `self_trade` decides what happens where the order meets one of its owner. A fill-or-kill order that prevention
+        would keep from filling expires and cancels nothing.
 
         Raises ValueError for quantities or prices that are not positive.
         """
@@ -185,21 +231,24 @@ class Engine:
         self._next_order_id += 1
         if time_in_force is TimeInForce.POST_ONLY and (price_ticks is None or self._crosses(side, price_ticks)):
             return Placement(order_id, PlaceStatus.REJECTED, 0, 0)
-        if time_in_force is TimeInForce.FOK and self.available_lots(side, price_ticks, lots) < lots:
+        meetings, stopped = self._plan(owner, side, lots, price_ticks, self_trade)
+        filled = sum(meeting.lots for meeting in meetings)
+        if time_in_force is TimeInForce.FOK and filled < lots:
             return Placement(order_id, PlaceStatus.EXPIRED, 0, 0)
         before = self.update_id
-        remaining = self._match(order_id, side, lots, price_ticks, ts_ns)
-        filled = lots - remaining
-        rests = price_ticks is not None and time_in_force in (TimeInForce.GTC, TimeInForce.POST_ONLY)
-        if remaining > 0 and rests and price_ticks is not None:
+        self._match(order_id, side, meetings, ts_ns)
+        remaining = lots - filled
+        status, resting = PlaceStatus.EXPIRED, 0
+        if remaining == 0:
+            status = PlaceStatus.FILLED
+        elif stopped:
+            status = PlaceStatus.SELF_TRADE
+        elif price_ticks is not None and time_in_force in (TimeInForce.GTC, TimeInForce.POST_ONLY):
             self._rest(RestingOrder(order_id, owner, side, price_ticks, remaining), ts_ns)
+            status, resting = PlaceStatus.RESTING, remaining
         if self.update_id != before:
             self._settle(ts_ns)
-        if remaining == 0:
-            return Placement(order_id, PlaceStatus.FILLED, filled, 0)
-        if rests:
-            return Placement(order_id, PlaceStatus.RESTING, filled, remaining)
-        return Placement(order_id, PlaceStatus.EXPIRED, filled, 0)
+        return Placement(order_id, status, filled, resting)
 
     def cancel(self, order_id: int, ts_ns: int = 0) -> int:
         """Take an order off the book and return the lots it still had; 0 when it is not in the book."""
@@ -279,35 +328,85 @@ class Engine:
             found += half.levels[price].total_lots
         return found
 
+    def preview(
+        self, owner: str, side: Side, lots: int, price_ticks: int | None, self_trade: SelfTrade = SelfTrade.NONE
+    ) -> list[tuple[int, int]]:
+        """What `place` would trade now, as (price_ticks, lots) in the order of the matches."""
+        meetings, _ = self._plan(owner, side, lots, price_ticks, self_trade)
+        return [(meeting.maker.price_ticks, meeting.lots) for meeting in meetings if meeting.lots]
+
+    def would_take(self, side: Side, price_ticks: int) -> bool:
+        """Whether a limit order would meet an order, be it one of its owner."""
+        return self._crosses(side, price_ticks)
+
+    def reachable(self, taker_side: Side, price_ticks: int | None) -> list[RestingOrder]:
+        """The orders that a taker accepts, in the order of the matches. The caller must not change them."""
+        half = self._halves[taker_side.opposite]
+        found: list[RestingOrder] = []
+        for price in half.from_best():
+            if not _reaches(taker_side, price_ticks, price):
+                break
+            found += half.levels[price].orders.values()
+        return found
+
     # ---- inside ---------------------------------------------------------------------------------------
 
     def _crosses(self, side: Side, price_ticks: int) -> bool:
         best = self._halves[side.opposite].best()
         return best is not None and _reaches(side, price_ticks, best)
 
-    def _match(self, taker_id: int, side: Side, lots: int, limit: int | None, ts_ns: int) -> int:
-        """Trade against the other side, best price first and oldest order first; returns what is left."""
+    def _plan(
+        self, owner: str, side: Side, lots: int, limit: int | None, self_trade: SelfTrade
+    ) -> tuple[list[_Meeting], bool]:
+        """Whom a taker will meet, best price first and oldest order first, and whether prevention stops it there."""
         half = self._halves[side.opposite]
-        remaining = lots
-        while remaining > 0:
-            price = half.best()
-            if price is None or not _reaches(side, limit, price):
+        prevents = self_trade is not SelfTrade.NONE and owner != ""
+        meetings: list[_Meeting] = []
+        traded: dict[str, int] = {}
+        wanted = lots
+        for price in half.from_best():
+            if wanted == 0 or not _reaches(side, limit, price):
                 break
-            level = half.levels[price]
-            traded = 0
-            while remaining > 0 and level.orders:
-                maker = next(iter(level.orders.values()))
-                lots_matched = min(remaining, maker.lots)
-                remaining -= lots_matched
-                traded += lots_matched
-                maker.lots -= lots_matched
+            for maker in half.levels[price].orders.values():
+                if prevents and maker.owner == owner:
+                    if self_trade is not SelfTrade.CANCEL_TAKER:
+                        meetings.append(_Meeting(maker, 0, maker.lots, True))
+                    if self_trade is not SelfTrade.CANCEL_MAKER:
+                        return meetings, True
+                    continue
+                allowed = maker.lots
+                if self.last_look is not None:
+                    allowed = max(0, min(allowed, self.last_look(maker, traded.get(maker.owner, 0))))
+                matched = min(wanted, allowed)
+                wanted -= matched
+                traded[maker.owner] = traded.get(maker.owner, 0) + matched
+                meetings.append(_Meeting(maker, matched, maker.lots - allowed, False))
+                if wanted == 0:
+                    break
+        return meetings, False
+
+    def _match(self, taker_id: int, side: Side, meetings: list[_Meeting], ts_ns: int) -> None:
+        """Do what was planned; each level tells its new total once, after its trades."""
+        half = self._halves[side.opposite]
+        for price, at_price in groupby(meetings, key=lambda meeting: meeting.maker.price_ticks):
+            level, gone = half.levels[price], 0
+            for meeting in at_price:
+                maker = meeting.maker
+                gone += meeting.lots + meeting.removed
+                maker.lots -= meeting.lots + meeting.removed
+                assert maker.lots >= 0, "a match cannot take more than an order has"
                 if maker.lots == 0:
                     del level.orders[maker.order_id]
                     del self._orders[maker.order_id]
-                self._emit(TradePrint(self.next_trade_id, price, lots_matched, side, maker.order_id, taker_id, ts_ns))
-                self.next_trade_id += 1
-            self._add_total(half, price, level, -traded, ts_ns)
-        return remaining
+                if meeting.lots:
+                    trade_id, self.next_trade_id = self.next_trade_id, self.next_trade_id + 1
+                    self._emit(TradePrint(trade_id, price, meeting.lots, side, maker.order_id, taker_id, ts_ns))
+                if meeting.removed:
+                    removal = Removal(maker.order_id, meeting.removed, maker.lots, meeting.by_self_trade, ts_ns)
+                    for hear in self.removals:
+                        hear(removal)
+            if gone:
+                self._add_total(half, price, level, -gone, ts_ns)
 
     def _rest(self, order: RestingOrder, ts_ns: int) -> None:
         half = self._halves[order.side]

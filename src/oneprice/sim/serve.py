@@ -54,6 +54,9 @@ async def start_exchange(options: ServeOptions) -> SimServer:
     for name, market in markets.items():
         market.start(now_ns, flows.get(name))
     server = SimServer(options.venue, markets, clock=options.clock, tls=options.tls, lifetime_s=options.lifetime_s)
+    rules = dialects.desk_rules(options.venue)
+    if rules:
+        server.open_desks(rules)
     dialects.load(options.venue).build(markets, server)
     await server.start(options.host, options.port)
     return server

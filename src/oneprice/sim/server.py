@@ -2,7 +2,7 @@
 
 A dialect registers REST handlers with `route` and websockets with `websocket`, asks for periodic work with
 `every`, and reads the time from `now_ns` only. The server drives the markets, keeps the connections (pings,
-limits, life time) and applies the faults; `/_sim/status` and `/_sim/fault` control it from loopback.
+limits, life time) and applies the faults; `control` serves `/_sim/...` to loopback.
 """
 
 import asyncio
@@ -10,23 +10,29 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from decimal import Decimal
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from oneprice.sim.accounts import DEFAULT_FUNDS, DEFAULT_KEY, DEFAULT_SECRET, Accounts, ApiKey
 from oneprice.sim.connection import Connection, Frame, Session, SocketPolicy
-from oneprice.sim.faults import FaultBoard, FaultKind, FaultOrder
+from oneprice.sim.control import CONTROL_PATH, Control, assets_of
+from oneprice.sim.desk import TradingDesk
+from oneprice.sim.faults import ANSWERED, Fault, FaultBoard, FaultKind
 from oneprice.sim.market import SimMarket
+from oneprice.sim.orders import DeskRules
 
 RestHandler = Callable[[web.Request], web.StreamResponse]
 SessionFactory = Callable[[Connection], Session]
 FaultAnswer = Callable[[web.Request, FaultKind], web.StreamResponse]
 
 TICK_S = 0.005
-_CONTROL = "/_sim/"
 _BODY_BYTES_MAX = 1_000_000
 _SOCKETS_MAX = 2_000
 _MESSAGE_BYTES_MAX = 1_000_000
+_HANG_CHECK_S = 0.02
+_BODY = web.RequestKey("body", bytes)
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -63,6 +69,8 @@ class SimServer:
         self.venue = venue
         self.markets = markets
         self.faults = FaultBoard(clock)
+        self.accounts = Accounts()
+        self.desks: dict[str, TradingDesk] = {}
         self.connections: dict[Connection, None] = {}
         self.requests_seen = 0
         self.fault_answer: FaultAnswer = _plain_fault_answer
@@ -79,30 +87,55 @@ class SimServer:
         self._driver: asyncio.Task[None] | None = None
         self._may_write = asyncio.Event()
         self._may_write.set()
+        self._is_stopping = False
         self._snapshots_frozen = False
         self._restarting = False
         self._control_transport: asyncio.BaseTransport | None = None
-        self._add_control()
+        Control(self).add_to(self._app.router)
+
+    def open_desks(self, rules: Mapping[str, DeskRules]) -> None:
+        """Trading in the markets that have rules, and the account that DEFAULT_KEY opens. Call it once."""
+        for name, market in self.markets.items():
+            if name in rules:
+                self.desks[name] = TradingDesk(market, self.accounts, rules[name], self.faults)
+        funds = {name: _default_funds(market) for name, market in self.markets.items() if name in self.desks}
+        self.accounts.open([ApiKey(key=DEFAULT_KEY, secret=DEFAULT_SECRET)], funds)
 
     # ---- for dialects ---------------------------------------------------------------------------------
 
     def now_ns(self) -> int:
-        """Wall time in nanoseconds."""
-        return self._clock()
+        """The venue's wall time in nanoseconds, which the fault clock_skew shifts."""
+        return self._clock() + self._skew_ns()
 
     def now_ms(self) -> int:
-        """Wall time in milliseconds."""
-        return self._clock() // 1_000_000
+        """The venue's wall time in milliseconds."""
+        return self.now_ns() // 1_000_000
 
-    def route(self, method: str, path: str, handler: RestHandler) -> None:
-        """Answer `method path` (aiohttp pattern) with a synchronous handler."""
+    def route(self, method: str, path: str, handler: RestHandler, *, changes: bool = False) -> None:
+        """Answer `method path` (aiohttp pattern) with a synchronous handler; `body` gives it the request's body.
+
+        `changes`: the handler changes orders, so that lost_request, lost_ack and late_ack strike.
+        """
 
         async def answer(request: web.Request) -> web.StreamResponse:
-            if request.can_read_body:
-                await request.read()
-            return handler(request)
+            request[_BODY] = await request.read() if request.can_read_body else b""
+            if not changes:
+                return handler(request)
+            name = f"{request.method} {request.path}"
+            if (lost := self.faults.hit(FaultKind.LOST_REQUEST, name)) is not None:
+                return await self._hang(request, lost)
+            response = handler(request)
+            if (lost := self.faults.hit(FaultKind.LOST_ACK, name)) is not None:
+                return await self._hang(request, lost)
+            if (late := self.faults.hit(FaultKind.LATE_ACK, name)) is not None:
+                await self._until(self._clock() + late.delay_ms * 1_000_000)
+            return response
 
         self._app.router.add_route(method, path, answer)
+
+    def body(self, request: web.Request) -> bytes:
+        """The body of a request that a handler of `route` was given."""
+        return request[_BODY]
 
     def websocket(self, path: str, factory: SessionFactory, policy: SocketPolicy) -> None:
         """Serve websockets at `path`; `factory` makes the session of each new connection.
@@ -138,6 +171,7 @@ class SimServer:
 
     async def stop(self) -> None:
         """Close everything; safe to call twice. Raises what broke the driver, if something did."""
+        self._is_stopping = True
         driver, self._driver = self._driver, None
         if driver is not None:
             driver.cancel()
@@ -161,15 +195,23 @@ class SimServer:
         """Whether driving the markets failed; `stop` then raises what went wrong."""
         return self._driver is not None and self._driver.done()
 
+    def spare(self, request: web.Request) -> None:
+        """The drop fault leaves the connection of this request alone: it carries the answer to who asked for it."""
+        self._control_transport = request.transport
+
     def tick(self, now_ns: int) -> None:
         """Advance markets, timers and connections to `now_ns`: the whole of the server's work in time."""
         for market in self.markets.values():
             market.step(now_ns)
+        for desk in self.desks.values():
+            desk.tick(now_ns + self._skew_ns())
         for timer in list(self._timers):
             if now_ns >= timer.due_ns:
                 timer.due_ns = (now_ns // timer.interval_ns + 1) * timer.interval_ns
                 timer.work(now_ns)
         self._apply_faults()
+        for connection in list(self.connections):
+            connection.release(now_ns)
         if self._may_write.is_set():
             for connection in list(self.connections):
                 self._look_after(connection, now_ns)
@@ -224,6 +266,24 @@ class SimServer:
         if self.faults.hit(FaultKind.DROP) is not None:
             self._drop_all()
 
+    def _skew_ns(self) -> int:
+        skew = self.faults.active(FaultKind.CLOCK_SKEW)
+        return 0 if skew is None else skew.delay_ms * 1_000_000
+
+    async def _until(self, due_ns: int) -> None:
+        """Wait for the server's own clock, which need not be the loop's."""
+        while self._clock() < due_ns and not self._is_stopping:  # noqa: ASYNC110 - tests set the clock by hand
+            await asyncio.sleep(TICK_S)
+
+    async def _hang(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        """Say nothing until the client gives up or the fault's time is over, then cut the connection."""
+        while request.transport is not None and not request.transport.is_closing():
+            if self._is_stopping or (fault.until_ns is not None and self._clock() >= fault.until_ns):
+                request.transport.abort()
+                break
+            await asyncio.sleep(_HANG_CHECK_S)
+        return web.Response(status=499)
+
     def _drop_all(self) -> None:
         for connection in list(self.connections):
             connection.abort()
@@ -254,16 +314,17 @@ class SimServer:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         """Let the faults at every request before its handler."""
-        if request.path.startswith(_CONTROL):
+        if request.path.startswith(CONTROL_PATH):
             return await handler(request)
         self.requests_seen += 1
         await self._may_write.wait()
-        slow = self.faults.active(FaultKind.SLOW, request.path)
+        name = f"{request.method} {request.path}"
+        slow = self.faults.active(FaultKind.SLOW, name)
         if slow is not None:
             await asyncio.sleep(slow.delay_ms / 1e3)
         if request.headers.get("Upgrade", "").lower() != "websocket":
-            for kind in (FaultKind.REST_ERROR, FaultKind.RATE_LIMIT):
-                if self.faults.hit(kind, request.path) is not None:
+            for kind in ANSWERED:
+                if self.faults.hit(kind, name) is not None:
                     return self.fault_answer(request, kind)
         return await handler(request)
 
@@ -307,52 +368,12 @@ class SimServer:
                 frame: Frame = message.data
                 session.on_message(frame)
 
-    # ---- control --------------------------------------------------------------------------------------
 
-    def _add_control(self) -> None:
-        self._app.router.add_get("/_sim/status", self._control_status)
-        self._app.router.add_post("/_sim/fault", self._control_fault)
-        self._app.router.add_post("/_sim/clear", self._control_clear)
-
-    async def _control_status(self, request: web.Request) -> web.Response:
-        if (refusal := _only_loopback(request)) is not None:
-            return refusal
-        return json_response(
-            {
-                "venue": self.venue,
-                "connections": len(self.connections),
-                "streams": sum(len(connection.topics) for connection in self.connections),
-                "requests": self.requests_seen,
-                "faults": self.faults.status(),
-                "fault_hits": self.faults.hits,
-                "instruments": {name: list(market.listings) for name, market in self.markets.items()},
-            }
-        )
-
-    async def _control_fault(self, request: web.Request) -> web.Response:
-        if (refusal := _only_loopback(request)) is not None:
-            return refusal
-        try:
-            order = msgspec.json.decode(await request.read(), type=FaultOrder)
-            self.faults.switch_on(order)
-        except (msgspec.DecodeError, ValueError) as error:
-            return json_response({"error": str(error)}, status=400)
-        if request.transport is not None:
-            # Dropping the connection that asked for the drop would lose the answer.
-            self._control_transport = request.transport
-        return json_response({"faults": self.faults.status()})
-
-    async def _control_clear(self, request: web.Request) -> web.Response:
-        if (refusal := _only_loopback(request)) is not None:
-            return refusal
-        self.faults.clear()
-        return json_response({"faults": []})
-
-
-def _only_loopback(request: web.Request) -> web.Response | None:
-    if request.remote in ("127.0.0.1", "::1"):
-        return None
-    return json_response({"error": "the control API answers loopback only"}, status=403)
+def _default_funds(market: SimMarket) -> dict[str, Decimal]:
+    """DEFAULT_FUNDS of the assets that the market has. Whatever a venue calls it, what is not spot is "usdm" there."""
+    given = DEFAULT_FUNDS["spot" if market.market == "spot" else "usdm"]
+    assets = assets_of(market)
+    return {asset: amount for asset, amount in given.items() if asset in assets}
 
 
 def _say_nothing(connection: Connection) -> None:

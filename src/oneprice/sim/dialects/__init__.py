@@ -6,14 +6,20 @@ A dialect is a module or package `oneprice.sim.dialects.<venue>` found by its fo
         the default instruments by market name ("spot", "usdm", ...), with the venue's real ticks and lots;
     SHARED_SEQUENCE: frozenset[str]  (optional)
         markets whose listings are numbered by one counter;
+    DESK_RULES: Mapping[str, DeskRules]  (optional)
+        how each market trades; without it nothing private is served and `server.desks` is empty;
     def build(markets: Mapping[str, SimMarket], server: SimServer) -> None
-        registers REST routes and websockets on the server. The markets have been started.
+        registers REST routes and websockets on the server. The markets have been started, and `server.desks` are
+        open.
 
 Rules: written from the venue's documents alone; time comes from `server.now_ns()`; REST depth uses
 `SimListing.snapshot` and data frames go out by `Topic.publish` or `Connection.send_data` (with
 `is_diff=True` for depth diffs), so that the faults reach them; a subscription asks
 `server.faults.hit(FaultKind.REJECT_SUBSCRIBE, stream)` first; `server.fault_answer` is set to the venue's
-own shapes of HTTP 503 and 429.
+own shapes of rest_error, rate_limit, maintenance and ban (`server.faults.left_s(kind)` for Retry-After). REST
+handlers that change orders are routed with `changes=True`; their like over websockets ask `Connection.loses(command)`
+before they act and give their answer to `Connection.answer`; private events go out by `Connection.report`.
+While `server.faults.active(FaultKind.MAINTENANCE)` commands over websockets get the venue's unavailable error.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +28,7 @@ from pkgutil import iter_modules
 from typing import Protocol, cast
 
 from oneprice.sim.market import SimInstrument, SimMarket
+from oneprice.sim.orders import DeskRules
 from oneprice.sim.price import Paths
 from oneprice.sim.server import SimServer
 
@@ -46,6 +53,11 @@ def load(venue: str) -> Dialect:
     if venue not in names():
         raise ValueError(f"no simulated exchange {venue!r}; there are {', '.join(names())}")
     return cast(Dialect, import_module(f"{__name__}.{venue}"))
+
+
+def desk_rules(venue: str) -> Mapping[str, DeskRules]:
+    """How each market of a venue trades; empty when its dialect has no private side."""
+    return cast(Mapping[str, DeskRules], getattr(load(venue), "DESK_RULES", {}))
 
 
 def make_markets(venue: str, seed: int, t0_ns: int, keep: Iterable[str] | None = None) -> dict[str, SimMarket]:

@@ -1,7 +1,8 @@
 """Binance's error codes. The same number may mean another thing in the other market.
 
 Sources: binance-spot-api-docs errors.md; USDⓈ-M futures error codes. A code says REJECTED unless Binance
-itself calls the execution unknown.
+itself calls the execution unknown; a code that is not here says nothing. -1010, -2010 and -2011 mean what their words
+say.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import msgspec
 
 from oneprice.errors import (
     AuthenticationError,
+    DuplicateOrderError,
     ExchangeAPIError,
     InsufficientBalanceError,
     InvalidOrderError,
@@ -37,9 +39,9 @@ _SPOT_CODES: Mapping[Rule | type[ExchangeAPIError], str] = {
     RateLimitError: "-1003 -1008 -1015 -1034",
     _UNKNOWN: "-1000 -1001 -1006 -1007",
     VenueUnavailableError: "-1016",
-    InvalidOrderError: "-1013 -1111 -2010 -2022",
+    InvalidOrderError: "-1013 -1111 -2010 -2011 -2022",
     Rule(InvalidOrderError, Outcome.UNKNOWN): "-2021",  # cancel-replace: one half was done
-    OrderNotFoundError: "-2011 -2013 -2026",
+    OrderNotFoundError: "-2013 -2026",
     InvalidRequestError: _BAD_REQUEST + " -2035 -2043",
 }
 
@@ -49,19 +51,21 @@ _USDM_CODES: Mapping[Rule | type[ExchangeAPIError], str] = {
     _UNKNOWN: "-1000 -1001 -1006 -1007",
     VenueUnavailableError: "-1016",
     InsufficientBalanceError: "-2018 -2019 -2024 -4050 -4051",
-    InvalidOrderError: "-1013 -1111 -2010 -2021 -2022 -2025 -2026 -4001 -4002 -4003 -4004 -4005 -4014 -4016 "
-    "-4023 -4024 -4045 -4061 -4116 -4118 -4131 -4164 -4531 -5021 -5022",
-    OrderNotFoundError: "-2011 -2013",
+    InvalidOrderError: "-1013 -1111 -2010 -2011 -2021 -2022 -2025 -2026 -4001 -4002 -4003 -4004 -4005 -4014 -4016 "
+    "-4023 -4024 -4045 -4061 -4118 -4131 -4164 -4531 -5021 -5022",
+    DuplicateOrderError: "-4116",
+    OrderNotFoundError: "-2013",
     TradingDisabledError: "-4087 -4088 -4140 -4141 -4192 -4400 -4401 -4402 -4411",
     InvalidRequestError: _BAD_REQUEST + " -4021 -4046 -4059 -4067 -4068 -4120",
 }
 
 _WORDS = (
     Words("-2010", "insufficient balance", Rule(InsufficientBalanceError)),
-    Words("-2010", "may not place or cancel orders", Rule(TradingDisabledError)),
-    Words("-2010", "action is disabled on this account", Rule(TradingDisabledError)),
-    Words("-2010", "not permitted for this account", Rule(TradingDisabledError)),
-    Words("-2011", "not canceled due to cancel restrictions", Rule(InvalidOrderError)),
+    Words("-2010", "Duplicate order sent", Rule(DuplicateOrderError)),
+    Words("-2011", "Unknown order sent", Rule(OrderNotFoundError)),
+    Words("", "may not place or cancel orders", Rule(TradingDisabledError)),
+    Words("", "action is disabled on this account", Rule(TradingDisabledError)),
+    Words("", "not permitted for this account", Rule(TradingDisabledError)),
     Words("", "Market is closed", Rule(TradingDisabledError)),
     Words("", "trading phase", Rule(TradingDisabledError)),
     Words("0", "restricted location", Rule(VenueUnavailableError)),

@@ -1,4 +1,4 @@
-"""Gate's error labels. A message is never read: labels are the documented codes, texts change."""
+"""Gate's error labels. Messages are not read, but for one: labels are the documented codes, texts change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from oneprice.errors import (
     VenueUnavailableError,
 )
 from oneprice.model import MarketKind
-from oneprice.venues.kit import Budget, ErrorTable, Response, Rule, rules
+from oneprice.venues.kit import Budget, ErrorTable, Response, Rule, Words, rules
 
 VENUE_NAME = "gate"
 WINDOW_MS = 10_000
@@ -29,8 +29,8 @@ BUDGETS: Mapping[str, Budget] = {"default": Budget(200, WINDOW_MS / 1_000)}
 LABELS = rules(
     {
         AuthenticationError: (
-            "INVALID_CREDENTIALS INVALID_KEY IP_FORBIDDEN READ_ONLY FORBIDDEN MISSING_REQUIRED_HEADER"
-            " ACCOUNT_LOCKED AUTHENTICATION_FAILED REQUEST_FORBIDDEN INVALID_SIGNATURE REQUEST_EXPIRED"
+            "INVALID_CREDENTIALS INVALID_KEY IP_FORBIDDEN READ_ONLY FORBIDDEN MISSING_REQUIRED_HEADER ACCOUNT_LOCKED"
+            " SUB_ACCOUNT_LOCKED AUTHENTICATION_FAILED REQUEST_FORBIDDEN INVALID_SIGNATURE REQUEST_EXPIRED"
         ),
         InsufficientBalanceError: (
             "BALANCE_NOT_ENOUGH MARGIN_BALANCE_NOT_ENOUGH FUTURES_BALANCE_NOT_ENOUGH INSUFFICIENT_AVAILABLE"
@@ -38,22 +38,43 @@ LABELS = rules(
         InvalidOrderError: (
             "AMOUNT_TOO_LITTLE AMOUNT_TOO_MUCH QUANTITY_NOT_ENOUGH INVALID_PRECISION SIZE_TOO_SMALL"
             " SIZE_TOO_LARGE PRICE_TOO_DEVIATED PRICE_THRESHOLD_EXCEEDED ERR_QUOTA_LOWER_LIMIT"
-            " POC_FILL_IMMEDIATELY ORDER_POC_IMMEDIATE FOK_NOT_FILL ORDER_FOK"
+            " POC_FILL_IMMEDIATELY ORDER_POC_IMMEDIATE FOK_NOT_FILL ORDER_FOK TOO_MANY_ORDERS"
+            " TOO_MANY_CURRENCY_PAIRS MIXED_ACCOUNT_TYPE PRICE_OVER_LIQUIDATION PRICE_OVER_BANKRUPT"
+            " LIQUIDATE_IMMEDIATELY INCREASE_POSITION POSITION_EMPTY RISK_LIMIT_EXCEEDED CONTRACT_NO_COUNTER"
         ),
-        OrderNotFoundError: "ORDER_NOT_FOUND CLIENT_ID_NOT_FOUND ORDER_CLOSED ORDER_CANCELLED ORDER_FINISHED",
+        OrderNotFoundError: (
+            "ORDER_NOT_FOUND CLIENT_ID_NOT_FOUND ORDER_CLOSED ORDER_CANCELLED ORDER_FINISHED ORDER_NOT_OWNED"
+        ),
         RateLimitError: "TOO_MANY_REQUESTS TOO_FAST",
         Rule(VenueUnavailableError, Outcome.UNKNOWN): "TOO_BUSY INTERNAL SERVER_ERROR TIMEOUT",
-        TradingDisabledError: "TRADE_RESTRICTED USER_NOT_FOUND CONTRACT_IN_DELISTING ORDER_BOOK_NOT_FOUND",
+        TradingDisabledError: (
+            "TRADE_RESTRICTED USER_NOT_FOUND CONTRACT_IN_DELISTING ORDER_BOOK_NOT_FOUND POSITION_IN_LIQUIDATION"
+            " POSITION_IN_CLOSE"
+        ),
         InvalidRequestError: (
-            "INVALID_CURRENCY_PAIR CONTRACT_NOT_FOUND INVALID_PARAM_VALUE INVALID_PROTOCOL INVALID_ARGUMENT"
-            " INVALID_REQUEST_BODY MISSING_REQUIRED_PARAM BAD_REQUEST METHOD_NOT_ALLOWED NOT_FOUND"
+            "INVALID_CURRENCY INVALID_CURRENCY_PAIR CONTRACT_NOT_FOUND INVALID_PARAM_VALUE INVALID_PROTOCOL"
+            " INVALID_ARGUMENT INVALID_REQUEST_BODY INVALID_CONTENT_TYPE NOT_ACCEPTABLE MISSING_REQUIRED_PARAM"
+            " BAD_REQUEST METHOD_NOT_ALLOWED NOT_FOUND NO_CHANGE LEVERAGE_TOO_HIGH LEVERAGE_TOO_LOW POSITION_HOLDING"
+            " POSITION_CROSS_MARGIN RISK_LIMIT_NOT_MULTIPLE RISK_LIMIT_TOO_HIGH RISK_LIMIT_TOO_LOW"
         ),
     }
 )
+"""Gate refuses no client id twice, so nothing here is a DuplicateOrderError."""
 
-STATUSES = {401: Rule(AuthenticationError), 403: Rule(AuthenticationError), 400: Rule(InvalidRequestError)}
+WORDS = (Words("INVALID_PARAM_VALUE", "too small", Rule(InvalidOrderError)),)
+"""The one label that means several things: seen live for an order below the least notional."""
 
-TABLES = {kind: ErrorTable(venue=f"{VENUE_NAME}-{kind.value}", codes=LABELS, statuses=STATUSES) for kind in MarketKind}
+STATUSES = {
+    401: Rule(AuthenticationError, Outcome.UNKNOWN),
+    403: Rule(AuthenticationError, Outcome.UNKNOWN),
+    400: Rule(InvalidRequestError, Outcome.UNKNOWN),
+}
+"""For labels that are not in the table. Who has made up such an answer is not known, nor what came before it."""
+
+TABLES = {
+    kind: ErrorTable(venue=f"{VENUE_NAME}-{kind.value}", codes=LABELS, words=WORDS, statuses=STATUSES)
+    for kind in MarketKind
+}
 
 
 class ErrorBody(msgspec.Struct):

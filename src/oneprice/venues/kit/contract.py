@@ -8,8 +8,8 @@ websocket and describes the frames that come back. It opens nothing and reads no
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
-from typing import Generic, Protocol, TypeVar
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -17,13 +17,35 @@ from oneprice.core.describe import Snapshot, Stream
 from oneprice.errors import ExchangeAPIError
 from oneprice.model import FundingRate, Kline, KlineInterval, MarketKind, OrderBook, SymbolInfo, Ticker, Trade
 
+if TYPE_CHECKING:
+    from oneprice.venues.kit.account import PrivateMarket
+    from oneprice.venues.kit.credentials import Credentials
+
 T = TypeVar("T")
+
+
+class Priority(IntEnum):
+    """Who goes first when a rate limit binds: the lowest number."""
+
+    CANCEL = 0
+    HEDGE = 1
+    QUERY = 2
+    ORDER = 3
+    DATA = 4
+
+
+class Charge(NamedTuple):
+    """What a request costs of one budget."""
+
+    budget: str
+    weight: int
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A REST request. `path` starts with `/`; `query` is sent in this order, not yet percent-encoded.
 
-    `weight`: what it costs of `budget`.
+    `weight`: what it costs of `budget`; `also`: what it costs of further budgets. `signed`: it needs the account's
+    key, so it goes through `PrivateMarket.wire`. `origin`: scheme and host where it is not the market's `rest_url`.
     """
 
     method: str = "GET"
@@ -33,6 +55,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     weight: int = 1
     budget: str = "default"
+    also: tuple[Charge, ...] = ()
+    priority: Priority = Priority.DATA
+    signed: bool = False
+    origin: str = ""
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -282,16 +308,22 @@ class PublicMarket(Protocol):
 
 
 class Hosts(msgspec.Struct, frozen=True):
-    """Another place that speaks the venue's protocol: `http://127.0.0.1:9001`. Paths stay the venue's."""
+    """Another place that speaks the venue's protocol: `http://127.0.0.1:9001`. Paths stay the venue's; `stream`
+    serves private streams and order entry too.
+    """
 
     rest: str
     stream: str
 
 
 class Venue(msgspec.Struct, frozen=True):
-    """A venue folder. `markets[kind](hosts)` gives a market; None is for the venue's own hosts."""
+    """A venue folder. `markets[kind](hosts)` gives a market; None is for the venue's own hosts.
+
+    `accounts[kind](hosts, credentials)` gives an account at it.
+    """
 
     name: str
     title: str
     markets: Mapping[MarketKind, Callable[[Hosts | None], PublicMarket]]
+    accounts: Mapping[MarketKind, Callable[[Hosts | None, Credentials], PrivateMarket]] = {}
     documentation: str = ""

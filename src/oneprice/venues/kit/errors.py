@@ -36,10 +36,13 @@ STATUSES: Mapping[int, Rule] = {
     408: Rule(VenueUnavailableError, Outcome.UNKNOWN),
     418: Rule(RateLimitError),
     429: Rule(RateLimitError),
-    400: Rule(ExchangeAPIError),
+    400: Rule(ExchangeAPIError, Outcome.UNKNOWN),
     500: Rule(VenueUnavailableError, Outcome.UNKNOWN),
 }
-"""What a status says by itself. 400 and 500 also stand for the rest of their hundred."""
+"""What a status says by itself. 400 and 500 also stand for the rest of their hundred.
+
+A refusal that no table names proves nothing: the code may be new, and what answered may not be the venue's gateway.
+"""
 
 
 class ErrorTable(msgspec.Struct, frozen=True, kw_only=True):

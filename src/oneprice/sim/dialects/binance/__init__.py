@@ -9,15 +9,29 @@ Source: the venue's spot docs (2026-07) and futures docs; the rules each module 
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from oneprice.sim.dialects.binance.futures import build_futures
 from oneprice.sim.dialects.binance.rules import INSTRUMENTS, SHARED_SEQUENCE
 from oneprice.sim.dialects.binance.spot import build_spot
 from oneprice.sim.dialects.binance.streams import announce_shutdown
 from oneprice.sim.market import SimMarket
+from oneprice.sim.orders import DeskRules
 from oneprice.sim.server import SimServer
 
-__all__ = ["INSTRUMENTS", "SHARED_SEQUENCE", "build"]
+__all__ = ["DESK_RULES", "INSTRUMENTS", "SHARED_SEQUENCE", "build"]
+
+DESK_RULES: Mapping[str, DeskRules] = {
+    "spot": DeskRules(maker_fee=Decimal("0.001"), taker_fee=Decimal("0.001"), price_band=Decimal("0.8")),
+    "usdm": DeskRules(
+        maker_fee=Decimal("0.0002"),
+        taker_fee=Decimal("0.0005"),
+        fok_refused=True,
+        price_band=Decimal("0.95"),
+        lots_max=1_000_000,
+    ),
+}
+"""Default fees, and how orders are refused. The price bands are those of exchangeInfo where they have two sides."""
 
 
 def build(markets: Mapping[str, SimMarket], server: SimServer) -> None:

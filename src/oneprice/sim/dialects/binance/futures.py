@@ -6,6 +6,8 @@ delivered. The old unsplit /ws and /stream are retired and not served.
 
 from oneprice.sim.dialects.binance.aggregates import AggregateTrades
 from oneprice.sim.dialects.binance.feeds import Attach, Feeds
+from oneprice.sim.dialects.binance.operations import Handler, Weight
+from oneprice.sim.dialects.binance.parameters import Parameters
 from oneprice.sim.dialects.binance.queries import (
     by_count,
     by_limit,
@@ -13,7 +15,9 @@ from oneprice.sim.dialects.binance.queries import (
     one_or_all,
     read_klines,
 )
-from oneprice.sim.dialects.binance.rest import Handler, Parameters, RequestError, RestPool, Weight
+from oneprice.sim.dialects.binance.quotas import WeightPool
+from oneprice.sim.dialects.binance.refusals import RequestError
+from oneprice.sim.dialects.binance.rest import RestPool
 from oneprice.sim.dialects.binance.rules import FUTURES_WEIGHT_LIMIT, by_symbol, futures_exchange_info
 from oneprice.sim.dialects.binance.shapes import Fields, FuturesShape, day_figures, levels
 from oneprice.sim.dialects.binance.streams import FUTURES_POLICY, serve_streams
@@ -86,7 +90,8 @@ class _Futures:
             serve_streams(self._server, f"/{name}", feeds, FUTURES_POLICY)
 
     def add_routes(self) -> RestPool:
-        pool = RestPool(self._server, self._listings, _PREFIXES, FUTURES_WEIGHT_LIMIT, is_spot=False)
+        weights = WeightPool(FUTURES_WEIGHT_LIMIT, self._server.now_ns)
+        pool = RestPool(self._server, self._listings, _PREFIXES, weights, ("X-MBX-USED-WEIGHT-1M",))
         depth_weight = by_limit(((50, 2), (100, 5), (500, 10), (1_000, 20)), 500)
         kline_weight = by_limit(((99, 1), (499, 2), (1_000, 5), (1_500, 10)), 500)
         routes: list[tuple[str, Weight, Handler]] = [

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from oneprice.sim.dialects.binance.aggregates import AggregateTrade, AggregateTrades
 from oneprice.sim.dialects.binance.feeds import INTERVALS_MS
-from oneprice.sim.dialects.binance.rest import Parameters, RequestError
+from oneprice.sim.dialects.binance.parameters import Parameters
+from oneprice.sim.dialects.binance.refusals import RequestError
 from oneprice.sim.dialects.binance.shapes import Fields, Shape, kline_row
 from oneprice.sim.market import SimListing
 

@@ -8,16 +8,8 @@ from decimal import Decimal
 
 from oneprice.sim.market import Kind, SimInstrument, SimListing, SimMarket
 
-_STP_MODES = ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"]
-_SPOT_TYPES = [
-    "LIMIT",
-    "LIMIT_MAKER",
-    "MARKET",
-    "STOP_LOSS",
-    "STOP_LOSS_LIMIT",
-    "TAKE_PROFIT",
-    "TAKE_PROFIT_LIMIT",
-]
+_STP_MODES = ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"]
+_SPOT_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET"]
 _FUTURES_TYPES = [
     "LIMIT",
     "MARKET",
@@ -142,26 +134,26 @@ def _spot_symbol(symbol: str, listing: SimListing, permission_sets: bool) -> dic
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
         "orderTypes": _SPOT_TYPES,
-        "icebergAllowed": True,
-        "ocoAllowed": True,
-        "otoAllowed": True,
-        "opoAllowed": True,
+        "icebergAllowed": False,
+        "ocoAllowed": False,
+        "otoAllowed": False,
+        "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": True,
+        "allowTrailingStop": False,
         "cancelReplaceAllowed": True,
         "amendAllowed": True,
-        "pegInstructionsAllowed": True,
+        "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
-        "isMarginTradingAllowed": True,
-        "filters": _spot_filters(instrument),
+        "isMarginTradingAllowed": False,
+        "filters": spot_filters(instrument),
         "permissions": [],
-        "permissionSets": [["SPOT", "MARGIN", "TRD_GRP_004"]] if permission_sets else [],
+        "permissionSets": [["SPOT", "TRD_GRP_004"]] if permission_sets else [],
         "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
         "allowedSelfTradePreventionModes": _STP_MODES,
     }
 
 
-def _spot_filters(instrument: SimInstrument) -> list[dict[str, object]]:
+def spot_filters(instrument: SimInstrument) -> list[dict[str, object]]:
     tick, lot = _padded(instrument.tick), _padded(instrument.lot)
     return [
         {
@@ -193,9 +185,9 @@ def _spot_filters(instrument: SimInstrument) -> list[dict[str, object]]:
         },
         {
             "filterType": "PERCENT_PRICE_BY_SIDE",
-            "bidMultiplierUp": "5",
+            "bidMultiplierUp": "1.8",
             "bidMultiplierDown": "0.2",
-            "askMultiplierUp": "5",
+            "askMultiplierUp": "1.8",
             "askMultiplierDown": "0.2",
             "avgPriceMins": 5,
         },

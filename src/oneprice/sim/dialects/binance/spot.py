@@ -2,6 +2,8 @@
 
 from oneprice.sim.dialects.binance.aggregates import AggregateTrades
 from oneprice.sim.dialects.binance.feeds import Feeds
+from oneprice.sim.dialects.binance.operations import Operation, public
+from oneprice.sim.dialects.binance.parameters import Parameters
 from oneprice.sim.dialects.binance.queries import (
     by_count,
     by_limit,
@@ -9,9 +11,11 @@ from oneprice.sim.dialects.binance.queries import (
     one_or_all,
     read_klines,
 )
-from oneprice.sim.dialects.binance.rest import Handler, Parameters, RestPool, Weight
+from oneprice.sim.dialects.binance.quotas import SPOT_ORDER_LIMITS, OrderCounts, WeightPool
+from oneprice.sim.dialects.binance.rest import RestPool
 from oneprice.sim.dialects.binance.rules import SPOT_WEIGHT_LIMIT, by_symbol, spot_exchange_info
 from oneprice.sim.dialects.binance.shapes import Fields, SpotShape, day_figures, levels
+from oneprice.sim.dialects.binance.spot_trading import add_spot_trading
 from oneprice.sim.dialects.binance.streams import SPOT_POLICY, serve_streams
 from oneprice.sim.engine import Side
 from oneprice.sim.market import SimListing, SimMarket
@@ -22,17 +26,34 @@ _PREFIXES = ("", "/spot")
 
 
 def build_spot(market: SimMarket, server: SimServer) -> RestPool:
-    """Register spot's REST paths and streams."""
+    """Register spot's REST paths and streams, and its private side where there is a desk."""
     spot = _Spot(market, server)
     spot.add_streams()
-    return spot.add_routes()
+    counts = OrderCounts(SPOT_ORDER_LIMITS, server.now_ns)
+    weights = WeightPool(SPOT_WEIGHT_LIMIT, server.now_ns)
+    pool = RestPool(
+        server,
+        spot.listings,
+        _PREFIXES,
+        weights,
+        ("X-MBX-USED-WEIGHT-1M", "X-MBX-USED-WEIGHT"),
+        counts,
+        has_micros=True,
+    )
+    operations = spot.operations()
+    for path, operation in operations.items():
+        pool.add("GET", f"/api/v3/{path}", operation)
+    pool.get("/sapi/v1/system/status", 1, lambda parameters: {"status": 0, "msg": "normal"})
+    if "spot" in server.desks:
+        add_spot_trading(server, pool, counts, spot.listings, operations)
+    return pool
 
 
 class _Spot:
     def __init__(self, market: SimMarket, server: SimServer) -> None:
         self._server = server
-        self._listings = by_symbol(market)
-        self._aggregates = {name: AggregateTrades(listing) for name, listing in self._listings.items()}
+        self.listings = by_symbol(market)
+        self._aggregates = {name: AggregateTrades(listing) for name, listing in self.listings.items()}
 
     def add_streams(self) -> None:
         millis, micros = self._feeds("spot", SpotShape()), self._feeds("spot-us", SpotShape(1_000))
@@ -54,30 +75,30 @@ class _Spot:
                 },
             ),
         }
-        return Feeds(label, self._server, self._listings, self._aggregates, shape, _SPEEDS_MS, periodic)
+        return Feeds(label, self._server, self.listings, self._aggregates, shape, _SPEEDS_MS, periodic)
 
-    def add_routes(self) -> RestPool:
-        pool = RestPool(self._server, self._listings, _PREFIXES, SPOT_WEIGHT_LIMIT, is_spot=True)
-        routes: list[tuple[str, Weight, Handler]] = [
-            ("ping", 1, lambda parameters: {}),
-            ("time", 1, lambda parameters: {"serverTime": parameters.time(self._server.now_ns())}),
-            ("exchangeInfo", 20, self._exchange_info),
-            ("depth", by_limit(((100, 5), (500, 25), (1_000, 50), (5_000, 250)), 100), self._depth),
-            ("trades", 25, self._trades),
-            ("aggTrades", 4, self._aggregate_trades),
-            ("klines", 2, self._klines),
-            ("uiKlines", 2, self._klines),
-            ("avgPrice", 2, self._average_price),
-            ("ticker/bookTicker", by_count(2, 4), self._book_tickers),
-            ("ticker/price", by_count(2, 4), self._prices),
-            ("ticker/24hr", by_count(2, 80), self._day_tickers),
-            ("executionRules", 40, self._execution_rules),
-            ("referencePrice", 2, self._reference_price),
-        ]
-        for path, weight, handler in routes:
-            pool.get(f"/api/v3/{path}", weight, handler)
-        pool.get("/sapi/v1/system/status", 1, lambda parameters: {"status": 0, "msg": "normal"})
-        return pool
+    def operations(self) -> dict[str, Operation]:
+        """What anybody may ask for, by path under /api/v3."""
+        depth_weight = by_limit(((100, 5), (500, 25), (1_000, 50), (5_000, 250)), 100)
+        return {
+            "ping": public(lambda parameters: {}),
+            "time": public(lambda parameters: {"serverTime": parameters.time(self._server.now_ns())}),
+            "exchangeInfo": public(self._exchange_info, 20),
+            "depth": public(self._depth, depth_weight),
+            "trades": public(self._trades, 25),
+            "historicalTrades": public(self._trades, 25),
+            "aggTrades": public(self._aggregate_trades, 4),
+            "klines": public(self._klines, 2),
+            "uiKlines": public(self._klines, 2),
+            "avgPrice": public(self._average_price, 2),
+            "ticker": public(self._day_tickers, 4),
+            "ticker/tradingDay": public(self._day_tickers, 4),
+            "ticker/bookTicker": public(self._book_tickers, by_count(2, 4)),
+            "ticker/price": public(self._prices, by_count(2, 4)),
+            "ticker/24hr": public(self._day_tickers, by_count(2, 80)),
+            "executionRules": public(self._execution_rules, 40),
+            "referencePrice": public(self._reference_price, 2),
+        }
 
     # ---- REST answers ---------------------------------------------------------------------------------
 

@@ -29,6 +29,9 @@ __all__ = ["FuturesRest", "contract_size", "signed_lots", "ticker_fields", "want
 
 MAKER_FEE: Final = "0.0002"
 TAKER_FEE: Final = "0.0005"
+LOTS_MAX: Final = 1_000_000
+LEVERAGE_MAX: Final = 100
+OPEN_ORDERS_MAX: Final = 100
 _FUNDING_HOURS: Final = 8
 _LEVELS_MAX: Final = 300
 
@@ -203,11 +206,11 @@ def _rules(listing: SimListing, *, decimal: bool) -> dict[str, object]:
         "order_price_round": plain(item.tick),
         "mark_price_round": plain(item.tick / 10),
         "order_size_min": contract_size(listing, minimum, decimal=True) if decimal else max(1, minimum),
-        "order_size_max": "1000000" if decimal else 1_000_000,
+        "order_size_max": contract_size(listing, LOTS_MAX, decimal=decimal),
         "enable_decimal": fractional,
         "order_price_deviate": "0.5",
         "leverage_min": "1",
-        "leverage_max": "100",
+        "leverage_max": str(LEVERAGE_MAX),
         "maintenance_rate": "0.005",
         "maker_fee_rate": MAKER_FEE,
         "taker_fee_rate": TAKER_FEE,
@@ -226,7 +229,7 @@ def _rules(listing: SimListing, *, decimal: bool) -> dict[str, object]:
         "status": "trading",
         "market_order_slip_ratio": "0.05",
         "market_order_size_max": "0",
-        "orders_limit": 100,
+        "orders_limit": OPEN_ORDERS_MAX,
         "trade_id": day.last_trade_id,
         "orderbook_id": listing.engine.update_id,
         "create_time": 1_669_688_556,

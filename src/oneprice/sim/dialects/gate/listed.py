@@ -7,12 +7,12 @@ trailing zeros.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Final
 
 from oneprice.sim.market import Kind, SimInstrument, SimListing, SimMarket
 
-__all__ = ["INSTRUMENTS", "INTERVALS_MS", "by_name", "change_percentage", "name_of", "plain", "rounded"]
+__all__ = ["INSTRUMENTS", "INTERVALS_MS", "by_name", "change_percentage", "name_of", "plain", "quotient", "rounded"]
 
 
 def _spot(base: str, quote: str, tick: str, lot: str, min_quantity: str, min_notional: str) -> SimInstrument:
@@ -77,7 +77,18 @@ def by_name(market: SimMarket) -> dict[str, SimListing]:
 
 def plain(value: Decimal) -> str:
     """Plain decimals without trailing zeros and without an exponent."""
-    return f"{value.normalize():f}"
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def quotient(part: Decimal, whole: Decimal, decimals: int) -> str:
+    """A quotient to so many decimals, trimmed; "0" when there is nothing to divide by."""
+    if not whole:
+        return "0"
+    with localcontext(prec=60):
+        return plain((part / whole).quantize(Decimal(1).scaleb(-decimals)))
 
 
 def rounded(value: float, decimals: int) -> str:

@@ -1,6 +1,6 @@
-"""MEXC's wire protocol for spot (REST v3, protobuf websocket) and USDT perpetuals, public side.
+"""MEXC's wire protocol for spot (REST v3, protobuf websocket) and USDT perpetuals, public and private.
 
-Spot is at `/api/v3/*` and `/ws`, perpetuals at `/api/v1/contract/*` and `/edge`, as at the venue.
+Spot is at `/api/v3/*` and `/ws`, perpetuals at `/api/v1/contract/*`, `/api/v1/private/*` and `/edge`, as at the venue.
 """
 
 from __future__ import annotations
@@ -9,34 +9,67 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from oneprice.sim.desk import TradingDesk
+from oneprice.sim.dialects.mexc.desk_rules import DESK_RULES
 from oneprice.sim.dialects.mexc.edge import serve_edge
-from oneprice.sim.dialects.mexc.futures_rest import FuturesRest, refused
+from oneprice.sim.dialects.mexc.futures_rest import FuturesRest
 from oneprice.sim.dialects.mexc.listed import INSTRUMENTS
-from oneprice.sim.dialects.mexc.spot_rest import SpotRest, too_many, unavailable
+from oneprice.sim.dialects.mexc.listen_keys import ListenKeys
+from oneprice.sim.dialects.mexc.private_streams import PrivateStreams
+from oneprice.sim.dialects.mexc.refusals import banned, refused, too_many, unavailable
+from oneprice.sim.dialects.mexc.spot_account import SpotAccount
+from oneprice.sim.dialects.mexc.spot_limits import SpotLimits
+from oneprice.sim.dialects.mexc.spot_orders import SpotOrders
+from oneprice.sim.dialects.mexc.spot_private import SpotPrivate
+from oneprice.sim.dialects.mexc.spot_rest import SpotRest
+from oneprice.sim.dialects.mexc.spot_shapes import MarketPrices
 from oneprice.sim.dialects.mexc.spot_socket import serve_spot_socket
 from oneprice.sim.dialects.mexc.spot_stream import SpotStreams
+from oneprice.sim.dialects.mexc.strategy_groups import StrategyGroups
+from oneprice.sim.dialects.mexc.wallet import Wallet
 from oneprice.sim.faults import FaultKind
 from oneprice.sim.market import SimMarket
 from oneprice.sim.server import SimServer
 
-__all__ = ["INSTRUMENTS", "build"]
+__all__ = ["DESK_RULES", "INSTRUMENTS", "build"]
 
 
 def build(markets: Mapping[str, SimMarket], server: SimServer) -> None:
     """Serve the started markets ("spot", "futures"); one that is missing is simply not there."""
     spot, futures = markets.get("spot"), markets.get("futures")
+    wallet = Wallet(server)
     if spot is not None:
-        SpotRest(server, spot).register()
-        serve_spot_socket(server, SpotStreams(server, spot).find)
+        limits = SpotLimits(server.now_ns)
+        _serve_spot_account(server, server.desks["spot"], wallet, limits, SpotStreams(server, spot))
+        SpotRest(server, spot, limits).register()
     if futures is not None:
         FuturesRest(server, futures).register()
         serve_edge(server, futures)
-    server.fault_answer = _fault_answer
+    server.fault_answer = lambda request, kind: _fault_answer(server, request, kind)
 
 
-def _fault_answer(request: web.Request, kind: FaultKind) -> web.StreamResponse:
-    """HTTP 503 and 429 in the market's shape; perpetuals report too many requests with HTTP 200."""
+def _serve_spot_account(
+    server: SimServer, desk: TradingDesk, wallet: Wallet, limits: SpotLimits, public: SpotStreams
+) -> None:
+    """The signed endpoints, and the websocket, whose connections may be an account's."""
+    door, keys, prices = SpotPrivate(server, limits), ListenKeys(server), MarketPrices()
+    groups = StrategyGroups(server)
+    SpotOrders(server, desk, prices, groups).register(door)
+    SpotAccount(server, desk).register(door)
+    for part in (wallet, keys, groups):
+        part.register(door)
+    streams = PrivateStreams(server, desk, prices, wallet.moves_inside)
+    serve_spot_socket(server, public.find, keys, streams)
+
+
+def _fault_answer(server: SimServer, request: web.Request, kind: FaultKind) -> web.StreamResponse:
+    """In the market's shape; perpetuals report too many requests with HTTP 200. A ban is the address's, of both."""
     is_futures = request.path.startswith("/api/v1/")
+    if kind is FaultKind.BAN:
+        return banned(server.faults.left_s(kind))
     if kind is FaultKind.RATE_LIMIT:
         return refused(510, "Requests are too frequent, please try again later") if is_futures else too_many(10)
-    return refused(500, "Under maintenance, please try again later", 503) if is_futures else unavailable()
+    if not is_futures:
+        return unavailable()
+    text = "Under maintenance, please try again later"
+    return refused(500, text, 200 if kind is FaultKind.MAINTENANCE else 503)

@@ -13,6 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
+from oneprice.sim.dialects.mexc.desk_rules import DESK_RULES, FUTURES_PRICE_BAND, FUTURES_VOLUME_MAX
 from oneprice.sim.dialects.mexc.listed import (
     CONTRACT_INTERVALS_MS,
     contract_symbol,
@@ -21,15 +22,14 @@ from oneprice.sim.dialects.mexc.listed import (
     trade_type,
     volume,
 )
+from oneprice.sim.dialects.mexc.refusals import FuturesRefusedError, refused
 from oneprice.sim.engine import BookChange, Side, TradePrint
 from oneprice.sim.limits import WindowCounter
 from oneprice.sim.market import SimListing, SimMarket
 from oneprice.sim.server import SimServer, json_response
 
-__all__ = ["FuturesRest", "changed_levels", "deal", "levels", "refused", "ticker"]
+__all__ = ["FuturesRest", "changed_levels", "deal", "levels", "ticker"]
 
-MAKER_FEE: Final = 0.0
-TAKER_FEE: Final = 0.0002
 COMMITS_KEPT: Final = 1_000
 _FUNDING_HOURS: Final = 8
 _HISTORY_ROWS: Final = 30
@@ -37,15 +37,6 @@ _HISTORY_ROWS: Final = 30
 _TOO_OFTEN: Final = 510
 _BAD_PARAMETER: Final = 600
 _NO_CONTRACT: Final = 1001
-
-
-class RefusedError(Exception):
-    """A failure MEXC reports with HTTP 200."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 class FuturesRest:
@@ -81,15 +72,15 @@ class FuturesRest:
                 return refused(_TOO_OFTEN, "Requests are too frequent, please try again later")
             try:
                 return json_response({"success": True, "code": 0, "data": handler(request)})
-            except RefusedError as refusal:
-                return refused(refusal.code, refusal.message)
+            except FuturesRefusedError as refusal:
+                return refusal.response()
 
         self._server.route("GET", f"/api/v1/contract{path}", answer)
 
     def _named(self, symbol: str) -> SimListing:
         listing = self._listings.get(symbol)
         if listing is None:
-            raise RefusedError(_NO_CONTRACT, "Contract does not exist!")
+            raise FuturesRefusedError(_NO_CONTRACT, "Contract does not exist!")
         return listing
 
     def _in_path(self, request: web.Request) -> SimListing:
@@ -172,7 +163,7 @@ class FuturesRest:
         listing = self._in_path(request)
         interval_ms = CONTRACT_INTERVALS_MS.get(request.query.get("interval", "Min1"))
         if interval_ms is None:
-            raise RefusedError(_BAD_PARAMETER, "Parameter error: interval")
+            raise FuturesRefusedError(_BAD_PARAMETER, "Parameter error: interval")
         start, end = request.query.get("start"), request.query.get("end")
         rows = listing.klines(
             interval_ms,
@@ -204,11 +195,6 @@ class FuturesRest:
         if "symbol" in request.query:
             return ticker(self._named(request.query["symbol"]), now_ms)
         return [ticker(listing, now_ms) for listing in self._listings.values()]
-
-
-def refused(code: int, message: str, status: int = 200) -> web.Response:
-    """The venue's failure envelope."""
-    return json_response({"success": False, "code": code, "message": message}, status)
 
 
 def levels(listing: SimListing, side: Side, rows: list[tuple[int, int]]) -> list[list[object]]:
@@ -280,12 +266,12 @@ def _remember(listing: SimListing) -> deque[BookChange]:
 def _number(text: str, low: int, high: int) -> int:
     value = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else low - 1
     if not low <= value <= high:
-        raise RefusedError(_BAD_PARAMETER, f"Parameter error: {text}")
+        raise FuturesRefusedError(_BAD_PARAMETER, f"Parameter error: {text}")
     return value
 
 
 def _rules(listing: SimListing) -> dict[str, object]:
-    item, symbol = listing.instrument, contract_symbol(listing)
+    item, symbol, rules = listing.instrument, contract_symbol(listing), DESK_RULES["futures"]
     return {
         "symbol": symbol,
         "displayName": symbol,
@@ -296,21 +282,26 @@ def _rules(listing: SimListing) -> dict[str, object]:
         "settleCoin": item.quote,
         "contractSize": figure(item.multiplier, 8),
         "minLeverage": 1,
-        "maxLeverage": 125,
+        "maxLeverage": rules.leverage_max,
         "priceScale": listing.price_scale.decimals,
         "volScale": listing.lot_scale.decimals,
         "amountScale": 4,
         "priceUnit": figure(item.tick, 12),
         "volUnit": figure(item.lot, 8),
         "minVol": figure(item.min_quantity, 8),
-        "maxVol": 1_000_000,
-        "bidLimitPriceRate": figure(0.1, 4),
-        "askLimitPriceRate": figure(0.1, 4),
-        "takerFeeRate": figure(TAKER_FEE, 6),
-        "makerFeeRate": figure(MAKER_FEE, 6),
+        "maxVol": FUTURES_VOLUME_MAX,
+        "bidLimitPriceRate": figure(FUTURES_PRICE_BAND, 4),
+        "askLimitPriceRate": figure(FUTURES_PRICE_BAND, 4),
+        "takerFeeRate": figure(rules.taker_fee, 6),
+        "makerFeeRate": figure(rules.maker_fee, 6),
         "maintenanceMarginRate": figure(0.004, 6),
         "initialMarginRate": figure(0.008, 6),
-        "maxNumOrders": [200, 50],
+        "riskBaseVol": FUTURES_VOLUME_MAX,
+        "riskIncrVol": FUTURES_VOLUME_MAX // 5,
+        "riskIncrMmr": figure(0.004, 6),
+        "riskIncrImr": figure(0.004, 6),
+        "riskLevelLimit": 5,
+        "maxNumOrders": [rules.open_orders_max, 50],
         "state": 0,
         "isNew": False,
         "isHot": True,

@@ -24,6 +24,7 @@ __all__ = [
     "figure",
     "plain",
     "price",
+    "spot_maximums",
     "spot_symbol",
     "trade_type",
     "volume",
@@ -91,6 +92,12 @@ def spot_symbol(listing: SimListing) -> str:
     return f"{listing.instrument.base}{listing.instrument.quote}"
 
 
+def spot_maximums(listing: SimListing) -> tuple[Decimal, Decimal]:
+    """The greatest worth in quote of a limit and of a market order; the latter is twenty times tighter."""
+    least = listing.instrument.min_notional
+    return least * 2_000_000, least * 100_000
+
+
 def contract_symbol(listing: SimListing) -> str:
     """`BTC_USDT`."""
     return f"{listing.instrument.base}_{listing.instrument.quote}"
@@ -102,8 +109,11 @@ def trade_type(trade: TradePrint) -> int:
 
 
 def plain(value: Decimal) -> str:
-    """Plain decimals without trailing zeros and without an exponent."""
-    return f"{value.normalize():f}"
+    """Plain decimals without trailing zeros and without an exponent, whatever the number of digits."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def price(listing: SimListing, ticks: int) -> msgspec.Raw:

@@ -1,7 +1,7 @@
 """Write the protobuf frames of MEXC's spot websocket (proto3, no package).
 
 `MESSAGES` is the field table of the published .proto files (fact sheet, section 7), without the messages of
-retired channels. `encode` turns the values of one message into bytes:
+retired channels and without `PrivateOrdersV3Api`'s fields of trigger orders and of internal ids. `encode` turns the values of one message into bytes:
 
 * proto3 leaves zero values out: an empty string, 0, and an empty list write nothing;
 * a single sub-message that is given is written even when it is empty (its tag and length 0);
@@ -21,10 +21,11 @@ Value: TypeAlias = "str | int | Mapping[str, Value] | Iterable[Mapping[str, Valu
 
 _VARINT: Final = 0
 _LENGTH_DELIMITED: Final = 2
+_VARINT_NAMES: Final = {"int": "integer", "bool": "truth value"}
 
 
 class Field(Struct, frozen=True):
-    """One field: number, name, kind (`str`, `int`, or a message name) and whether it repeats.
+    """One field: number, name, kind (`str`, `int`, `bool`, or a message name) and whether it repeats.
 
     Only messages repeat on this wire. `int` covers int32 and int64: both are plain varints.
     """
@@ -54,6 +55,9 @@ MESSAGES: Final[Mapping[str, tuple[Field, ...]]] = {
         Field(5, "createTime", "int"),
         Field(6, "sendTime", "int"),
         Field(303, "publicLimitDepths", "PublicLimitDepthsV3Api"),
+        Field(304, "privateOrders", "PrivateOrdersV3Api"),
+        Field(306, "privateDeals", "PrivateDealsV3Api"),
+        Field(307, "privateAccount", "PrivateAccountV3Api"),
         Field(308, "publicSpotKline", "PublicSpotKlineV3Api"),
         Field(309, "publicMiniTicker", "PublicMiniTickerV3Api"),
         Field(310, "publicMiniTickers", "PublicMiniTickersV3Api"),
@@ -103,6 +107,28 @@ MESSAGES: Final[Mapping[str, tuple[Field, ...]]] = {
         "lastCloseRate", "lastCloseZonedRate", "lastCloseHigh", "lastCloseLow",
     ),
     "PublicMiniTickersV3Api": (Field(1, "items", "PublicMiniTickerV3Api", repeated=True),),
+    "PrivateOrdersV3Api": (
+        *_fields("id", "clientId", "price", "quantity", "amount", "avgPrice"),
+        *_fields("orderType", "tradeType", kind="int", start=7),
+        Field(9, "isMaker", "bool"),
+        *_fields(
+            "remainAmount", "remainQuantity", "lastDealQuantity", "cumulativeQuantity", "cumulativeAmount", start=10
+        ),
+        *_fields("status", "createTime", kind="int", start=15),
+    ),
+    "PrivateDealsV3Api": (
+        *_fields("price", "quantity", "amount"),
+        Field(4, "tradeType", "int"),
+        *_fields("isMaker", "isSelfTrade", kind="bool", start=5),
+        *_fields("tradeId", "clientOrderId", "orderId", "feeAmount", "feeCurrency", start=7),
+        Field(12, "time", "int"),
+    ),
+    "PrivateAccountV3Api": (
+        *_fields(
+            "vcoinName", "coinId", "balanceAmount", "balanceAmountChange", "frozenAmount", "frozenAmountChange", "type"
+        ),
+        Field(8, "time", "int"),
+    ),
 }  # fmt: skip
 
 
@@ -146,9 +172,9 @@ def _write(out: bytearray, tag: bytes, kind: str, repeated: bool, value: Value) 
             raise TypeError(f"a protobuf string was expected, got {value!r}")
         if value:
             _write_bytes(out, tag, value.encode())
-    elif kind == "int":
-        if not isinstance(value, int):
-            raise TypeError(f"a protobuf integer was expected, got {value!r}")
+    elif kind in ("int", "bool"):
+        if not isinstance(value, int) or isinstance(value, bool) is not (kind == "bool"):
+            raise TypeError(f"a protobuf {_VARINT_NAMES[kind]} was expected, got {value!r}")
         if value:
             out += tag
             out += varint(value)
@@ -170,7 +196,7 @@ def _write_bytes(out: bytearray, tag: bytes, payload: bytes) -> None:
 
 
 def _tag(field: Field) -> bytes:
-    wire_type = _VARINT if field.kind == "int" else _LENGTH_DELIMITED
+    wire_type = _VARINT if field.kind in _VARINT_NAMES else _LENGTH_DELIMITED
     return varint(field.number << 3 | wire_type)
 
 

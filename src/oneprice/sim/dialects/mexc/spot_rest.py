@@ -1,8 +1,6 @@
 """MEXC's public spot REST (`/api/v3/*`).
 
-Errors are HTTP 400 with `{"code": n, "msg": ".."}`. All requests of an address share 300 weight in 10 s
-(the stricter of the two documented limits, with its weights); above it HTTP 429 with Retry-After, and who
-goes on regardless is banned with HTTP 418 for two minutes.
+Errors are HTTP 400 with `{"code": n, "msg": ".."}`. All requests of an address share the weights of `spot_limits`.
 """
 
 from __future__ import annotations
@@ -12,19 +10,15 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from oneprice.sim.dialects.mexc.listed import SPOT_INTERVALS_MS, plain, spot_symbol
+from oneprice.sim.dialects.mexc.desk_rules import DESK_RULES, SPOT_PRICE_BAND
+from oneprice.sim.dialects.mexc.listed import SPOT_INTERVALS_MS, plain, spot_maximums, spot_symbol
+from oneprice.sim.dialects.mexc.refusals import SpotRefusedError
+from oneprice.sim.dialects.mexc.spot_limits import SpotLimits
 from oneprice.sim.engine import Side, TradePrint
-from oneprice.sim.limits import WindowCounter
 from oneprice.sim.market import SimListing, SimMarket
 from oneprice.sim.server import SimServer, json_response
 
-__all__ = ["SpotRest", "too_many", "unavailable"]
-
-WEIGHT_PER_WINDOW: Final = 300
-WINDOW_S: Final = 10
-BAN_AFTER_WEIGHT: Final = 2 * WEIGHT_PER_WINDOW
-BAN_S: Final = 120
-TAKER_FEE: Final = "0.0005"
+__all__ = ["SpotRest"]
 
 _BAD_PARAMETER: Final = 33333
 _MISSING: Final = 700004
@@ -35,23 +29,13 @@ Weight = int | Callable[[web.Request], int]
 T = TypeVar("T")
 
 
-class RefusedError(Exception):
-    """An error MEXC answers with HTTP 400."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
 class SpotRest:
     """The handlers; they answer from the spot market's listings."""
 
-    def __init__(self, server: SimServer, market: SimMarket) -> None:
+    def __init__(self, server: SimServer, market: SimMarket, limits: SpotLimits) -> None:
         self._server = server
+        self._limits = limits
         self._listings = {spot_symbol(listing): listing for listing in market.listings.values()}
-        self._counter = WindowCounter(WEIGHT_PER_WINDOW, WINDOW_S, server.now_ns)
-        self._banned_until_ns: dict[str, int] = {}
 
     def register(self) -> None:
         """Put the endpoints on the server."""
@@ -71,28 +55,15 @@ class SpotRest:
 
     def _get(self, path: str, weight: int, handler: Callable[[web.Request], object]) -> None:
         def answer(request: web.Request) -> web.StreamResponse:
-            refused = self._over_limit(request.remote or "", weight)
+            refused = self._limits.check_address(request.remote or "", weight)
             if refused is not None:
                 return refused
             try:
                 return json_response(handler(request))
-            except RefusedError as refusal:
-                return json_response({"code": refusal.code, "msg": refusal.message}, status=400)
+            except SpotRefusedError as refusal:
+                return refusal.response()
 
         self._server.route("GET", f"/api/v3{path}", answer)
-
-    def _over_limit(self, address: str, weight: int) -> web.Response | None:
-        now_ns = self._server.now_ns()
-        banned_until = self._banned_until_ns.get(address, 0)
-        if now_ns < banned_until:
-            return _banned(-(-(banned_until - now_ns) // 1_000_000_000))
-        used = self._counter.add(address, weight)
-        if used > BAN_AFTER_WEIGHT:
-            self._banned_until_ns[address] = now_ns + BAN_S * 1_000_000_000
-            return _banned(BAN_S)
-        if used > WEIGHT_PER_WINDOW:
-            return too_many(self._counter.retry_after_s())
-        return None
 
     # ---- parameters -----------------------------------------------------------------------------------
 
@@ -102,7 +73,7 @@ class SpotRest:
     def _named(self, symbol: str) -> SimListing:
         listing = self._listings.get(symbol)
         if listing is None:
-            raise RefusedError(_INVALID_SYMBOL, "Invalid symbol.")
+            raise SpotRefusedError(_INVALID_SYMBOL, "Invalid symbol.")
         return listing
 
     def _one_or_all(self, request: web.Request, row: Callable[[SimListing], T]) -> T | list[T]:
@@ -166,7 +137,7 @@ class SpotRest:
         """Newest first; start and end only together."""
         listing = self._listing(request)
         if ("startTime" in request.query) != ("endTime" in request.query):
-            raise RefusedError(_MISSING, "startTime and endTime must be both sent or both omitted.")
+            raise SpotRefusedError(_MISSING, "startTime and endTime must be both sent or both omitted.")
         since = _number(request, "startTime", 0, 0, _MS_MAX)
         until = _number(request, "endTime", _MS_MAX, 0, _MS_MAX)
         limit = _number(request, "limit", 500, 1, 1_000)
@@ -178,7 +149,7 @@ class SpotRest:
         listing = self._listing(request)
         interval_ms = SPOT_INTERVALS_MS.get(_required(request, "interval"))
         if interval_ms is None:
-            raise RefusedError(_BAD_PARAMETER, "Invalid interval.")
+            raise SpotRefusedError(_BAD_PARAMETER, "Invalid interval.")
         start = _number(request, "startTime", -1, 0, _MS_MAX)
         end = _number(request, "endTime", -1, 0, _MS_MAX)
         limit = _number(request, "limit", 500, 1, 1_000)
@@ -205,25 +176,11 @@ class SpotRest:
         return {"mins": 5, "price": listing.price_text(ticks)}
 
 
-def too_many(retry_after_s: int) -> web.Response:
-    """HTTP 429 of spot."""
-    return json_response({"code": 429, "msg": "Too Many Requests"}, 429, {"Retry-After": str(retry_after_s)})
-
-
-def unavailable() -> web.Response:
-    """HTTP 503 of spot."""
-    return json_response({"code": 503, "msg": "Service Unavailable"}, 503)
-
-
-def _banned(seconds: int) -> web.Response:
-    return json_response({"code": 418, "msg": "IP banned"}, 418, {"Retry-After": str(seconds)})
-
-
 def _required(request: web.Request, name: str) -> str:
     value = request.query.get(name)
     if not value:
         text = f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
-        raise RefusedError(_MISSING, text)
+        raise SpotRefusedError(_MISSING, text)
     return value
 
 
@@ -233,12 +190,13 @@ def _number(request: web.Request, name: str, default: int, low: int, high: int) 
         return default
     value = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else low - 1
     if not low <= value <= high:
-        raise RefusedError(_BAD_PARAMETER, f"Invalid {name}.")
+        raise SpotRefusedError(_BAD_PARAMETER, f"Invalid {name}.")
     return value
 
 
 def _rules(listing: SimListing) -> dict[str, object]:
-    item = listing.instrument
+    item, fees = listing.instrument, DESK_RULES["spot"]
+    limit_max, market_max = spot_maximums(listing)
     decimals = listing.price_scale.decimals
     return {
         "symbol": spot_symbol(listing),
@@ -259,15 +217,15 @@ def _rules(listing: SimListing) -> dict[str, object]:
         "filters": [
             {
                 "filterType": "PERCENT_PRICE_BY_SIDE",
-                "bidMultiplierUp": "0.05",
-                "askMultiplierDown": "0.05",
+                "bidMultiplierUp": plain(SPOT_PRICE_BAND),
+                "askMultiplierDown": plain(SPOT_PRICE_BAND),
             }
         ],
-        "maxQuoteAmount": plain(item.min_notional * 2_000_000),
-        "makerCommission": "0",
-        "takerCommission": TAKER_FEE,
+        "maxQuoteAmount": plain(limit_max),
+        "makerCommission": plain(fees.maker_fee),
+        "takerCommission": plain(fees.taker_fee),
         "quoteAmountPrecisionMarket": plain(item.min_notional),
-        "maxQuoteAmountMarket": plain(item.min_notional * 100_000),
+        "maxQuoteAmountMarket": plain(market_max),
         "fullName": item.base,
         "tradeSideType": 1,
         "st": False,

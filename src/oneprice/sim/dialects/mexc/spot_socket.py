@@ -3,6 +3,9 @@
 A refused, mistyped or retired channel is answered with code 0 too: only the text says "Not Subscribed
 successfully!". A connection without a subscription is closed after 30 s, one without any traffic after 60 s,
 any after 24 h. At most 30 subscriptions a connection and 100 client messages a second.
+
+With `?listenKey=` the connection is an account's and may join its private channels; with a key that is not valid it is
+told "Invalid listen key" and closed.
 """
 
 from __future__ import annotations
@@ -12,8 +15,11 @@ from typing import Final
 
 import msgspec
 
+from oneprice.sim.accounts import Account
 from oneprice.sim.connection import Connection, Frame, SocketPolicy, Topic
 from oneprice.sim.dialects.mexc.keepalive import watch_sessions
+from oneprice.sim.dialects.mexc.listen_keys import ListenKeys
+from oneprice.sim.dialects.mexc.private_streams import PrivateStreams
 from oneprice.sim.faults import FaultKind
 from oneprice.sim.server import SimServer
 
@@ -35,16 +41,37 @@ class _Request(msgspec.Struct):
     id: int = 0
 
 
-def serve_spot_socket(server: SimServer, find: FindTopic) -> None:
-    """Serve `/ws`; `find` knows the channels."""
+def serve_spot_socket(server: SimServer, find: FindTopic, keys: ListenKeys, streams: PrivateStreams | None) -> None:
+    """Serve `/ws`; `find` knows the public channels, `streams` the private ones of each account."""
     sessions = watch_sessions(server)
 
     def make(connection: Connection) -> SpotSession:
-        session = SpotSession(server, connection, find, lambda: sessions.pop(session))
+        key = connection.request.query.get("listenKey", "")
+        account = keys.join(key, connection) if key else None
+
+        def forget() -> None:
+            sessions.pop(session)
+            keys.leave(key, connection)
+
+        session = SpotSession(server, connection, _of(account, find, streams), forget)
         sessions[session] = None
+        if key and account is None:
+            connection.reply("Invalid listen key")
+            connection.close(1008, "invalid listen key")
         return session
 
     server.websocket("/ws", make, POLICY)
+
+
+def _of(account: Account | None, find: FindTopic, streams: PrivateStreams | None) -> FindTopic:
+    """The channels that a connection of `account` may join."""
+
+    def find_any(channel: str) -> Topic | None:
+        if account is not None and streams is not None and channel.startswith("spot@private."):
+            return streams.topic(account, channel)
+        return find(channel)
+
+    return find_any
 
 
 class SpotSession:

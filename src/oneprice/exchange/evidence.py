@@ -1,0 +1,70 @@
+"""An order of unknown outcome: looked for until the venue's evidence is enough. Nothing is ever sent again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneprice.errors import ExchangeAPIError, NetworkError, OrderNotFoundError
+from oneprice.model import Fill, Order, OrderRef
+from oneprice.ports import Clock
+from oneprice.venues.kit import PrivateMarket
+
+if TYPE_CHECKING:
+    from oneprice.exchange.private import PrivateExchange
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 2.0
+_FILLS_BEFORE_NS = 5_000_000_000
+
+
+async def find_order(
+    exchange: PrivateExchange, account: PrivateMarket, ref: OrderRef, sent_ns: int, clock: Clock, for_s: float
+) -> Order | None:
+    """See `PrivateExchange.find`.
+
+    "Not found" counts only once the venue has had `findable_after_s` since the sending; then neither the open orders
+    nor the fills may have it either.
+    """
+    deadline_ns = clock.monotonic_ns() + round(for_s * 1e9)
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        known = exchange.view.get(ref)
+        if known is not None and known.venue_order_id:
+            return known  # the private stream was quicker
+        failure: NetworkError | ExchangeAPIError | None = None
+        try:
+            return await exchange.order(ref)
+        except OrderNotFoundError:
+            if clock.wall_ns() - sent_ns >= account.findable_after_s * 1e9:
+                return await _elsewhere(exchange, ref, sent_ns)
+        except (NetworkError, ExchangeAPIError) as error:
+            failure = error
+        if clock.monotonic_ns() + pause_s * 1e9 > deadline_ns:
+            if failure is not None:
+                raise failure
+            return await _elsewhere(exchange, ref, sent_ns)
+        await clock.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+async def _elsewhere(exchange: PrivateExchange, ref: OrderRef, sent_ns: int) -> Order | None:
+    """The order among the open ones, or by a fill of its own; else None."""
+    for order in await exchange.open_orders(ref.listing):
+        if order.client_order_id == ref.client_order_id:
+            return order
+    since_ns = max(0, sent_ns + exchange.rest.venue_clock.offset_ns - _FILLS_BEFORE_NS)
+    for fill in await exchange.fills(ref.listing, since_ns):
+        if fill.client_order_id == ref.client_order_id or not fill.client_order_id:
+            found = await _by_fill(exchange, ref, fill)
+            if found is not None:
+                return found
+    return None
+
+
+async def _by_fill(exchange: PrivateExchange, ref: OrderRef, fill: Fill) -> Order | None:
+    """The order that a fill belongs to, if it is the one that is looked for."""
+    try:
+        order = await exchange.order(OrderRef(listing=ref.listing, venue_order_id=fill.venue_order_id))
+    except OrderNotFoundError:
+        return None
+    return order if order.client_order_id == ref.client_order_id else None

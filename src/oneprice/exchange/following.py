@@ -1,0 +1,266 @@
+"""Follows one account: the private stream and the order connection, and by REST what they missed."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from oneprice.errors import ExchangeAPIError, InvariantError, NetworkError, NotSupported, OrderNotFoundError
+from oneprice.exchange.account_stream import StreamTalk
+from oneprice.exchange.config import AccountConfig, ConnectionConfig
+from oneprice.exchange.interfaces import SessionState
+from oneprice.exchange.order_entry import EntryTalk
+from oneprice.exchange.rest import RestClient
+from oneprice.exchange.session import Session, Talk
+from oneprice.exchange.view import OrderView
+from oneprice.model import MarketKind, Order, OrderRef, SymbolInfo
+from oneprice.ports import Chance, Clock, Network
+from oneprice.venues.kit.account import (
+    BalanceMoved,
+    BalanceUpdate,
+    FillUpdate,
+    OrderUpdate,
+    PositionUpdate,
+    PrivateMarket,
+    Ticket,
+    UserEvent,
+)
+
+if TYPE_CHECKING:
+    from oneprice.exchange.private import PrivateExchange
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    """Whether the private stream is complete: if not, events may be missing, and are told when it is again."""
+
+    complete: bool
+    reason: str = ""
+
+
+AccountEvent = OrderUpdate | FillUpdate | BalanceUpdate | BalanceMoved | PositionUpdate | StreamState
+
+
+class Following:
+    """State and tasks of a `PrivateExchange`'s connections. `entry`: the order connection there is now, if any."""
+
+    def __init__(
+        self,
+        exchange: PrivateExchange,
+        account: PrivateMarket,
+        rest: RestClient,
+        view: OrderView,
+        network: Network,
+        clock: Clock,
+        chance: Chance,
+        config: AccountConfig,
+        connections: ConnectionConfig | None,
+        *,
+        headers: Mapping[str, str],
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._exchange, self._account, self._rest, self._view = exchange, account, rest, view
+        self._clock, self._config = clock, config
+        self._followed: dict[str, SymbolInfo] = {}
+        self._ears: list[Callable[[AccountEvent], None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._complete = asyncio.Event()
+        self._failed: asyncio.Future[None] | None = None
+        self._since_ns = 0
+        self.entry: EntryTalk | None = None
+        self.state = StreamState(False, "not started")
+        parts = (network, clock, chance, connections or ConnectionConfig())
+        name = f"{account.venue}-{account.kind.value}"
+        self.stream_session = Session(
+            f"{name} private stream",
+            *parts,
+            self._make_stream,
+            changed=self._on_stream_state,
+            headers=headers,
+            tls=tls,
+        )
+        self.entry_session = Session(
+            f"{name} order entry", *parts, self._make_entry, changed=_nothing, headers=headers, tls=tls
+        )
+
+    # ---- its life
+
+    async def start(self) -> None:
+        """Run, and wait until the stream is complete. Raises what keeps it from ever being that."""
+        if self._tasks:
+            raise InvariantError("the private stream runs already")
+        self._since_ns = self._rest.venue_clock.now_ns()
+        self._failed = asyncio.get_running_loop().create_future()
+        work = [self.stream_session.run(), self._keep()]
+        if self._account.order_entry() is not None and self._config.order_path != "rest":
+            work.append(self.entry_session.run())
+        for one in work:
+            task = asyncio.ensure_future(one)
+            task.add_done_callback(self._on_done)
+            self._tasks.append(task)
+        complete: asyncio.Future[Any] = asyncio.ensure_future(self._complete.wait())
+        try:
+            await asyncio.wait((complete, self._failed), return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                await self._failed
+        finally:
+            complete.cancel()
+
+    async def stop(self) -> None:
+        """End all connections. Raises what broke a task, if something did."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        self.stream_session.close()
+        self.entry_session.close()
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+                raise result
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        """Sessions run until they are cancelled: one that ends by itself has met what nobody foresaw."""
+        if not task.cancelled() and self._failed is not None and not self._failed.done():
+            error = task.exception()
+            self._failed.set_exception(error or InvariantError("a session ended by itself"))
+            self._failed.exception()  # it is told by `start`, or by `stop` through the task
+            self._on_stream_state(SessionState.CLOSED, f"it failed: {error!r}")
+
+    # ---- who listens
+
+    def listen(self, heard: Callable[[AccountEvent], None]) -> Callable[[], None]:
+        """See `PrivateExchange.listen`."""
+        self._ears.append(heard)
+        return lambda: self._ears.remove(heard) if heard in self._ears else None
+
+    def add(self, listing: SymbolInfo) -> None:
+        """Catch up on this listing too, from now on."""
+        self._followed[listing.venue_symbol] = listing
+
+    def told(self, order: Order, ref: OrderRef | None) -> Order:
+        """An order that an answer told of: what is known of it now. Listeners hear what is new of it."""
+        if ref is not None and not order.client_order_id and ref.client_order_id:
+            order = msgspec.structs.replace(order, client_order_id=ref.client_order_id)
+        for fill in order.fills:
+            self.hear(FillUpdate(fill))
+        merged = self._view.merge(order)
+        if merged is None:
+            ref = OrderRef(
+                listing=order.listing, client_order_id=order.client_order_id, venue_order_id=order.venue_order_id
+            )
+            return self._view.get(ref) or order
+        self.tell_order(merged)
+        return merged
+
+    def tell_order(self, order: Order) -> None:
+        """Tell listeners of an order."""
+        self._tell(OrderUpdate(order))
+
+    def hear(self, event: UserEvent) -> None:
+        """An event of the stream, or one that a catch-up found."""
+        if isinstance(event, OrderUpdate):
+            merged = self._view.merge(event.order)
+            if merged is not None:
+                self._tell(OrderUpdate(merged))
+        elif isinstance(event, FillUpdate):
+            if self._view.book(event.fill):
+                self._tell(event)
+        elif isinstance(event, BalanceUpdate | BalanceMoved | PositionUpdate):
+            self._tell(event)
+
+    def _tell(self, event: AccountEvent) -> None:
+        for heard in tuple(self._ears):
+            heard(event)
+
+    # ---- connections
+
+    async def _make_stream(self) -> Talk:
+        call = self._account.ticket()
+        ticket: Ticket | None = None
+        if call is not None:
+            ticket = await self._rest.run(call)
+        return StreamTalk(self._account, ticket, self._rest, self._clock, self.hear, self._catch_up, _nothing_one)
+
+    async def _make_entry(self) -> Talk:
+        entry = self._account.order_entry()
+        assert entry is not None, "the session runs only where there is order entry"
+        timeout_s = self._config.order_timeout_ms / 1e3
+        self.entry = EntryTalk(self._account, entry, self._rest, self._clock, timeout_s)
+        return self.entry
+
+    def _on_stream_state(self, state: SessionState, reason: str) -> None:
+        complete = state is SessionState.OPEN
+        self.state = StreamState(complete, reason)
+        if complete:
+            self._complete.set()
+        else:
+            self._complete.clear()
+        self._tell(self.state)
+
+    async def _keep(self) -> None:
+        """See to the clock and the order path's connections, for ever. A failure shows where they are used."""
+        measured_ns = self._clock.monotonic_ns()
+        while True:
+            await self._clock.sleep(self._config.warm_every_s)
+            try:
+                await self._rest.warm()
+                if self._clock.monotonic_ns() - measured_ns > self._config.measure_clock_every_s * 1e9:
+                    await self._rest.measure_clock()
+                    measured_ns = self._clock.monotonic_ns()
+            except (NetworkError, ExchangeAPIError):
+                continue
+
+    # ---- catching up
+
+    async def _catch_up(self) -> None:
+        """What the stream may have missed, by REST. Raises NetworkError, ExchangeAPIError."""
+        await self._catch_up_orders()
+        since_ns = max(self._view.last_fill_ns, self._since_ns) - round(self._config.overlap_s * 1e9)
+        for listing in list(self._followed.values()):
+            for fill in await self._exchange.fills(listing, max(0, since_ns)):
+                self.hear(FillUpdate(fill))
+        self.hear(BalanceUpdate(tuple(await self._exchange.balances()), "caught up"))
+        if self._account.kind is not MarketKind.SPOT:
+            for position in await self._exchange.positions():
+                self.hear(PositionUpdate(position))
+
+    async def _catch_up_orders(self) -> None:
+        held = {id(one) for one in self._view.open}
+        open_now = await self.ask_open(None)
+        for order in open_now:
+            self.told(order, None)
+        for order in self._view.missing(open_now):
+            if id(order) not in held or not (order.venue_order_id or order.client_order_id):
+                continue  # it came while we asked
+            ref = OrderRef(
+                listing=order.listing, client_order_id=order.client_order_id, venue_order_id=order.venue_order_id
+            )
+            try:
+                self.told(await self._rest.run(self._account.query(ref)), ref)
+            except OrderNotFoundError:
+                continue  # whoever sent it looks for evidence with `find`
+
+    async def ask_open(self, listing: SymbolInfo | None) -> list[Order]:
+        """Open orders as the venue tells them."""
+        if listing is not None:
+            return await self._rest.run(self._account.open_orders(listing))
+        try:
+            call = self._account.open_orders(None)
+        except NotSupported:
+            found: list[Order] = []
+            for one in list(self._followed.values()):
+                of_one: list[Order] = await self._rest.run(self._account.open_orders(one))
+                found += of_one
+            return found
+        return await self._rest.run(call)
+
+
+def _nothing(state: SessionState, reason: str) -> None:
+    """The order connection's state is asked for where orders are sent."""
+
+
+def _nothing_one(reason: str) -> None:
+    """The session tells that the stream is not complete."""

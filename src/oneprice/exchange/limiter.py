@@ -1,0 +1,219 @@
+"""All rate limits of one market's requests together: who may leave now, and who waits for whom."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from oneprice.errors import InvariantError
+from oneprice.exchange.budget import Sending, WeightBudget
+from oneprice.ports import Clock
+from oneprice.venues.kit.contract import Budget, Charge, Priority
+
+PARTS: Mapping[Priority, float] = {
+    Priority.CANCEL: 1.0,
+    Priority.HEDGE: 0.95,
+    Priority.QUERY: 0.9,
+    Priority.ORDER: 0.8,
+    Priority.DATA: 0.7,
+}
+"""How much of a budget each priority may fill where there is an account: the rest is there when something more urgent
+comes."""
+
+ALL: Mapping[Priority, float] = dict.fromkeys(Priority, 1.0)
+"""Without an account nothing is more urgent than anything else."""
+
+_URGENT = frozenset({Priority.CANCEL, Priority.HEDGE, Priority.ORDER})
+_NEVER_NS = 1 << 62
+
+
+class Leave:
+    """What one request holds of the budgets, from its sending until `Limiter.land`."""
+
+    __slots__ = ("charges", "held", "sent_ns", "slot")
+
+    def __init__(
+        self, charges: Sequence[Charge], held: list[tuple[WeightBudget, Sending]], sent_ns: int, slot: bool
+    ) -> None:
+        self.charges, self.held, self.sent_ns, self.slot = charges, held, sent_ns, slot
+
+
+class TooLong(Exception):
+    """Leave would come after the deadline only. `wait_ns`: from now, at least."""
+
+    def __init__(self, wait_ns: int) -> None:
+        super().__init__(wait_ns)
+        self.wait_ns = wait_ns
+
+
+class _Waiter:
+    __slots__ = ("charges", "deadline_ns", "granted", "order", "priority")
+
+    def __init__(self, charges: Sequence[Charge], priority: Priority, order: int, deadline_ns: int) -> None:
+        self.charges, self.priority, self.order, self.deadline_ns = charges, priority, order, deadline_ns
+        self.granted: asyncio.Future[Leave] = asyncio.get_running_loop().create_future()
+
+
+class Limiter:
+    """Budgets, and the queue for them: the more urgent first, then first come, first served. Nobody is overtaken by an
+    equal that wants the same budget, so a heavy request is not kept waiting for ever by light ones.
+
+    `slots`: how many requests that are not urgent may be on their way at a time.
+    """
+
+    def __init__(
+        self,
+        budgets: Mapping[str, Budget],
+        share: float,
+        slots: int,
+        clock: Clock,
+        parts: Mapping[Priority, float] = ALL,
+    ) -> None:
+        self._share, self._slots, self._clock, self._parts = share, slots, clock, parts
+        self._budgets: dict[str, WeightBudget] = {}
+        self._families: dict[str, Budget] = {}
+        self._waiters: list[_Waiter] = []
+        self._arrived = 0
+        self._alarms: set[asyncio.Task[None]] = set()
+        self._alarm_ns = _NEVER_NS
+        self.still_until_ns = 0
+        self.add(budgets)
+
+    def add(self, budgets: Mapping[str, Budget]) -> None:
+        """Further budgets. One that is there stays as it is."""
+        for name, budget in budgets.items():
+            if name.endswith(":*"):
+                self._families[name[:-2]] = budget
+            elif name not in self._budgets:
+                self._budgets[name] = WeightBudget(budget, self._share)
+
+    def _one_of_a_family(self, name: str) -> WeightBudget | None:
+        """The budget `orders:BTC_USDT` where there is one named `orders:*`, made on its first use."""
+        pattern = self._families.get(name.partition(":")[0])
+        if pattern is None:
+            return None
+        found = self._budgets[name] = WeightBudget(pattern, self._share)
+        return found
+
+    def require(self, charges: Sequence[Charge], who: str) -> None:
+        """Raises InvariantError for a request that its venue's own budgets do not allow for."""
+        for name, weight in charges:
+            budget = self._budgets.get(name) or self._one_of_a_family(name)
+            if budget is None or weight > budget.weight_max:
+                known = {name: budget.weight_max for name, budget in self._budgets.items()}
+                raise InvariantError(f"{who} costs {weight} of {name!r}; budgets are {known}")
+
+    def take(self, charges: Sequence[Charge], priority: Priority) -> Leave | None:
+        """Leave at once, or None."""
+        if any(waiter.priority <= priority and _meet(waiter.charges, charges) for waiter in self._waiters):
+            return None
+        now_ns = self._clock.monotonic_ns()
+        return self._grant(charges, priority, now_ns) if self._ready_ns(charges, priority, now_ns) <= now_ns else None
+
+    async def wait(self, charges: Sequence[Charge], priority: Priority, deadline_ns: int) -> Leave:
+        """Leave, as soon as there is. Raises TooLong, as soon as that is clear."""
+        self._arrived += 1
+        waiter = _Waiter(charges, priority, self._arrived, deadline_ns)
+        self._waiters.append(waiter)
+        self._waiters.sort(key=lambda one: (one.priority, one.order))
+        self._serve()
+        try:
+            return await waiter.granted
+        except asyncio.CancelledError:
+            if waiter.granted.done() and not waiter.granted.cancelled() and waiter.granted.exception() is None:
+                self.land(waiter.granted.result())  # it came as the caller was leaving
+            raise
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+                self._serve()
+
+    def land(self, leave: Leave) -> int:
+        """The answer is here, or will not come. Gives the monotonic time of now."""
+        now_ns = self._clock.monotonic_ns()
+        for budget, sending in leave.held:
+            budget.land(sending, now_ns)
+        if leave.slot:
+            self._slots += 1
+        if self._waiters:
+            self._serve()
+        return now_ns
+
+    def hear(self, used: Mapping[str, int], leave: Leave, now_ns: int) -> None:
+        """The venue's own figures, with the answer to a request that has landed."""
+        for name, weight in used.items():
+            budget = self._budgets.get(name)
+            if budget is not None:
+                budget.hear(weight, leave.sent_ns, now_ns)
+
+    def block(self, charges: Sequence[Charge], now_ns: int) -> None:
+        """The venue said too many, and not for how long: these budgets pause for a whole window."""
+        for name, _ in charges:
+            budget = self._budgets[name]
+            budget.block(now_ns + budget.window_ns)
+
+    def close(self) -> None:
+        """Who waits gets TooLong now."""
+        for alarm in self._alarms:
+            alarm.cancel()
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.granted.done():
+                waiter.granted.set_exception(TooLong(1))
+
+    # ---- inside
+
+    def _ready_ns(self, charges: Sequence[Charge], priority: Priority, now_ns: int) -> int:
+        """When leave is possible as far as the budgets tell; `_NEVER_NS` while somebody must land first."""
+        if priority not in _URGENT and self._slots <= 0:
+            return _NEVER_NS
+        ready_ns = max(now_ns, self.still_until_ns)
+        part = self._parts[priority]
+        for name, weight in charges:
+            ready_ns = max(ready_ns, self._budgets[name].ready_ns(weight, now_ns, part))
+        return ready_ns
+
+    def _grant(self, charges: Sequence[Charge], priority: Priority, now_ns: int) -> Leave:
+        slot = priority not in _URGENT
+        if slot:
+            self._slots -= 1
+        held = [(self._budgets[name], self._budgets[name].send(weight, now_ns)) for name, weight in charges]
+        return Leave(charges, held, now_ns, slot)
+
+    def _serve(self) -> None:
+        """Let go whoever may, in order; then see to it that somebody looks again in time."""
+        now_ns = self._clock.monotonic_ns()
+        look_again_ns = _NEVER_NS
+        taken: set[str] = set()
+        for waiter in list(self._waiters):
+            if waiter.granted.done():
+                continue
+            ready_ns = self._ready_ns(waiter.charges, waiter.priority, now_ns)
+            is_first = taken.isdisjoint(name for name, _ in waiter.charges)
+            if is_first and ready_ns <= now_ns:
+                waiter.granted.set_result(self._grant(waiter.charges, waiter.priority, now_ns))
+            elif (ready_ns != _NEVER_NS and ready_ns > waiter.deadline_ns) or now_ns > waiter.deadline_ns:
+                clear_ns = waiter.deadline_ns if ready_ns == _NEVER_NS else ready_ns
+                waiter.granted.set_exception(TooLong(max(1, clear_ns - now_ns)))
+            else:
+                taken.update(name for name, _ in waiter.charges)
+                look_again_ns = min(look_again_ns, ready_ns if is_first else _NEVER_NS, waiter.deadline_ns + 1)
+                continue
+            self._waiters.remove(waiter)
+        if look_again_ns < min(self._alarm_ns, _NEVER_NS):
+            self._alarm_ns = look_again_ns
+            alarm = asyncio.ensure_future(self._look_again(look_again_ns, now_ns))
+            self._alarms.add(alarm)
+            alarm.add_done_callback(self._alarms.discard)
+
+    async def _look_again(self, at_ns: int, now_ns: int) -> None:
+        await self._clock.sleep(max(1, at_ns - now_ns) / 1e9)
+        if self._alarm_ns == at_ns:
+            self._alarm_ns = _NEVER_NS
+        self._serve()
+
+
+def _meet(some: Sequence[Charge], others: Sequence[Charge]) -> bool:
+    """Whether they draw on a common budget."""
+    names = {name for name, _ in some}
+    return any(name in names for name, _ in others)

@@ -1,0 +1,181 @@
+"""Orders over a websocket: each command has its number, its deadline and exactly one outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from oneprice.errors import ExchangeAPIError, NetworkError, Outcome, RateLimitError
+from oneprice.exchange.limiter import Leave, TooLong
+from oneprice.exchange.rest import RestClient
+from oneprice.exchange.session import HangUp
+from oneprice.model import NewOrder, Order, OrderRef, SymbolInfo
+from oneprice.ports import Clock
+from oneprice.venues.kit.account import EntryAnswer, EntryReady, OrderEntry, PrivateMarket
+from oneprice.venues.kit.contract import Closing, Priority, Refusal, Reply
+
+Answered = asyncio.Future[Order | None]
+
+
+class EntryTalk:
+    """One connection for orders. `place`, `cancel` and `query` may be used while it `is_ready`.
+
+    When it ends, whatever has no answer yet has an unknown outcome: nothing of it is ever sent again.
+    """
+
+    def __init__(
+        self, account: PrivateMarket, entry: OrderEntry, rest: RestClient, clock: Clock, timeout_s: float
+    ) -> None:
+        self._account, self._entry, self._rest, self._clock = account, entry, rest, clock
+        self._timeout_s = timeout_s
+        self._send: Callable[[bytes], None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._logged_in: asyncio.Future[None] = self._loop.create_future()
+        self._number = 0
+        self._waiting: dict[int, tuple[Answered, Leave]] = {}
+        self.is_ready = False
+        self.unasked = 0
+
+    # ---- commands
+
+    async def place(self, order: NewOrder, priority: Priority) -> Order | None:
+        """Raises as `PrivateExchangeInterface.place`."""
+        leave = await self._leave("place", order.listing, priority)
+        return await self._ask(leave, lambda number, now_ns: self._entry.place(order, number, now_ns))
+
+    async def cancel(self, ref: OrderRef) -> Order | None:
+        """Raises as `PrivateExchangeInterface.cancel`."""
+        leave = await self._leave("cancel", ref.listing, Priority.CANCEL)
+        return await self._ask(leave, lambda number, now_ns: self._entry.cancel(ref, number, now_ns))
+
+    async def _leave(self, what: str, listing: SymbolInfo, priority: Priority) -> Leave:
+        charges = self._account.entry_charges(what, listing)
+        self._rest.limiter.require(charges, f"{self._account.venue}: {what} order")
+        leave = self._rest.limiter.take(charges, priority)
+        if leave is not None:
+            return leave
+        deadline_ns = self._clock.monotonic_ns() + round(self._timeout_s * 1e9)
+        try:
+            return await self._rest.limiter.wait(charges, priority, deadline_ns)
+        except TooLong as late:
+            raise self._rest.unsent(f"{what} order", late.wait_ns) from None
+
+    async def _ask(self, leave: Leave, make: Callable[[int, int], bytes]) -> Order | None:
+        """Send a command and wait for its one answer."""
+        limiter, sent = self._rest.limiter, False
+        self._number += 1
+        number = self._number
+        try:
+            if self._send is None:
+                raise NetworkError(f"{self._account.venue}: order entry is not connected", Outcome.NOT_SENT)
+            message = make(number, self._rest.venue_clock.now_ns())
+            answered: Answered = self._loop.create_future()
+            self._waiting[number] = (answered, leave)
+            self._send(message)
+            sent = True
+        finally:
+            if not sent:
+                self._waiting.pop(number, None)
+                limiter.land(leave)
+        timer = self._loop.call_later(self._timeout_s, self._late, number)
+        self._rest.figures.requests += 1
+        try:
+            return await answered
+        finally:
+            timer.cancel()
+            if self._waiting.pop(number, None) is not None:  # cancelled by the caller
+                limiter.land(leave)
+
+    def _late(self, number: int) -> None:
+        answered, leave = self._waiting.pop(number)
+        self._rest.limiter.land(leave)
+        self._rest.figures.network_failures += 1
+        reason = f"{self._account.venue}: no answer to an order command within {self._timeout_s:g} s"
+        answered.set_exception(NetworkError(reason, Outcome.UNKNOWN))
+
+    # ---- Talk
+
+    @property
+    def url(self) -> str:
+        """The venue's."""
+        return self._entry.url
+
+    @property
+    def lifetime_s(self) -> float:
+        """The venue's limit."""
+        return self._entry.lifetime_s
+
+    @property
+    def ping_every_s(self) -> float:
+        """The venue's own pings."""
+        return self._entry.ping_every_s
+
+    def opened(self, send: Callable[[bytes], None]) -> None:
+        """Log in, where that is needed."""
+        self._send = send
+        messages = self._entry.opening(self._rest.venue_clock.now_ns())
+        for message in messages:
+            send(message)
+        if not messages:
+            self._logged_in.set_result(None)
+
+    def heard(self, payload: bytes, binary: bool) -> None:
+        """Answers find their commands."""
+        for event in self._entry.read(payload, binary):
+            if isinstance(event, EntryAnswer):
+                self._answer(event)
+            elif isinstance(event, EntryReady):
+                if not self._logged_in.done():
+                    self._logged_in.set_result(None)
+            elif isinstance(event, Reply):
+                assert self._send is not None
+                self._send(event.payload)
+            elif isinstance(event, Closing | Refusal):
+                raise HangUp(event.reason)
+
+    def _answer(self, event: EntryAnswer) -> None:
+        waiting = self._waiting.pop(event.number, None)
+        if waiting is None:  # told twice, or too late: what it says comes by the private stream too
+            self.unasked += 1
+            return
+        answered, leave = waiting
+        rest = self._rest
+        now_ns = rest.limiter.land(leave)
+        if event.used:
+            rest.limiter.hear(event.used, leave, now_ns)
+        rest.figures.answered(now_ns - leave.sent_ns, 0, True)
+        if answered.done():
+            return
+        if isinstance(event.result, ExchangeAPIError):
+            rest.figures.venue_errors += 1
+            if isinstance(event.result, RateLimitError):
+                rest.keep_still(event.result, False, leave.charges, now_ns)
+            answered.set_exception(event.result)
+        else:
+            answered.set_result(event.result)
+
+    def ping(self) -> bytes | None:
+        """The venue's own."""
+        return self._entry.ping(self._rest.venue_clock.now_ns())
+
+    async def ready(self) -> None:
+        """Logged in."""
+        await self._logged_in
+        self.is_ready = True
+
+    async def upkeep(self) -> None:
+        """Nothing to do while it stands."""
+        await self._loop.create_future()
+
+    def ended(self, reason: str) -> None:
+        """Commands without an answer have an unknown outcome."""
+        self.is_ready, self._send = False, None
+        if not self._logged_in.done():
+            self._logged_in.cancel()
+        waiting, self._waiting = self._waiting, {}
+        for answered, leave in waiting.values():
+            self._rest.limiter.land(leave)
+            if not answered.done():
+                self._rest.figures.network_failures += 1
+                why = f"{self._account.venue}: the order connection ended: {reason}"
+                answered.set_exception(NetworkError(why, Outcome.UNKNOWN))

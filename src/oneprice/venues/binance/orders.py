@@ -1,0 +1,295 @@
+"""Binance's orders: what is asked, and what its answers become. Both markets.
+
+Source: binance-spot-api-docs rest-api.md "New order", enums.md; USDⓈ-M "New Order", "Query Order".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from urllib.parse import quote
+
+import msgspec
+
+from oneprice.errors import InvalidOrderError, NotSupported, Outcome
+from oneprice.model import Fee, Fill, MarketKind, NewOrder, Order, OrderRef, OrderStatus, OrderType, Side, TimeInForce
+from oneprice.model import SymbolInfo as Listing
+from oneprice.venues.binance.bodies import MS, ZERO
+from oneprice.venues.binance.names import Names
+from oneprice.venues.kit import CLIENT_ORDER_ID, BodyError, Millis, Number, Sequenced
+
+STATUSES: Mapping[str, OrderStatus] = {
+    "NEW": OrderStatus.NEW,
+    "PENDING_NEW": OrderStatus.PENDING_NEW,
+    "PARTIALLY_FILLED": OrderStatus.PARTIALLY_FILLED,
+    "FILLED": OrderStatus.FILLED,
+    "PENDING_CANCEL": OrderStatus.PENDING_CANCEL,
+    "CANCELED": OrderStatus.CANCELED,
+    "REJECTED": OrderStatus.REJECTED,
+    "EXPIRED": OrderStatus.EXPIRED,
+    "EXPIRED_IN_MATCH": OrderStatus.EXPIRED,
+}
+SIDES: Mapping[str, Side] = {"BUY": Side.BUY, "SELL": Side.SELL}
+_TYPES: Mapping[str, OrderType] = {
+    "LIMIT": OrderType.LIMIT,
+    "MARKET": OrderType.MARKET,
+    "LIMIT_MAKER": OrderType.LIMIT_MAKER,
+}
+_RESTING: Mapping[str, TimeInForce] = {
+    "GTC": TimeInForce.GTC,
+    "IOC": TimeInForce.IOC,
+    "FOK": TimeInForce.FOK,
+    "GTX": TimeInForce.GTC,
+}
+_CLIENT_ID = re.compile(CLIENT_ORDER_ID, re.ASCII)
+_SIDE_WORDS = {Side.BUY: "BUY", Side.SELL: "SELL"}
+_TIME_WORDS = {told: told.name for told in TimeInForce}
+
+
+# ---------------------------------------------------------------------- asked
+
+
+def parameters(order: NewOrder, venue: str, kind: MarketKind) -> dict[str, str]:
+    """The order in Binance's words, in the order in which REST sends them.
+
+    Spot answers FULL: with the fills of its taking part. Futures answer RESULT: after matching. Raises NotSupported,
+    and InvalidOrderError for what makes no sense; nothing was sent.
+    """
+    _check(order, venue)
+    told = {"symbol": order.listing.venue_symbol, "side": _SIDE_WORDS[order.side]}
+    is_spot = kind is MarketKind.SPOT
+    if order.type is OrderType.MARKET:
+        told["type"] = "MARKET"
+    elif order.type is OrderType.LIMIT:
+        told["type"], told["timeInForce"] = "LIMIT", _TIME_WORDS[order.time_in_force]
+    elif is_spot:
+        told["type"] = "LIMIT_MAKER"
+    else:
+        told["type"], told["timeInForce"] = "LIMIT", "GTX"
+    if order.quantity is not None:
+        told["quantity"] = plain(order.quantity)
+    elif order.quote_quantity is not None and is_spot:
+        told["quoteOrderQty"] = plain(order.quote_quantity)
+    else:
+        raise NotSupported(f"{venue} takes no market order by its amount in quote asset")
+    if order.price is not None:
+        told["price"] = plain(order.price)
+    if order.reduce_only:
+        if is_spot:
+            raise NotSupported(f"{venue} has no positions to reduce")
+        told["reduceOnly"] = "true"
+    told["newClientOrderId"] = order.client_order_id
+    told["newOrderRespType"] = "FULL" if is_spot else "RESULT"
+    return told
+
+
+def order_form(order: NewOrder, venue: str, kind: MarketKind) -> str:
+    """`parameters` as a form. All values but some symbols are unreserved characters already."""
+    told = parameters(order, venue, kind)
+    symbol = told["symbol"]
+    if not (symbol.isascii() and symbol.isalnum()):
+        told["symbol"] = quote(symbol, safe="")
+    return "&".join([f"{name}={value}" for name, value in told.items()])
+
+
+def which(ref: OrderRef, venue: str) -> tuple[tuple[str, str], ...]:
+    """The order that is meant. Binance's own id is the faster one. Raises InvalidOrderError without any."""
+    symbol = ("symbol", ref.listing.venue_symbol)
+    if ref.venue_order_id:
+        return symbol, ("orderId", ref.venue_order_id)
+    if ref.client_order_id:
+        return symbol, ("origClientOrderId", ref.client_order_id)
+    raise InvalidOrderError(venue, "the reference names no order: neither id is given", outcome=Outcome.NOT_SENT)
+
+
+def plain(value: Decimal) -> str:
+    """Digits without exponent, and without zeros that a step would count as decimals."""
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _check(order: NewOrder, venue: str) -> None:
+    quantity, quote_quantity, price = order.quantity, order.quote_quantity, order.price
+    if not _CLIENT_ID.fullmatch(order.client_order_id):
+        why = f"client_order_id {order.client_order_id!r} is not of the form {CLIENT_ORDER_ID}"
+    elif not (_is_sane(quantity) and _is_sane(quote_quantity) and _is_sane(price)):
+        why = f"quantity {quantity}, quote_quantity {quote_quantity} and price {price} must be above 0 where given"
+    elif order.type is OrderType.MARKET:
+        if price is None and (quantity is None) != (quote_quantity is None):
+            return
+        why = "a MARKET order takes no price, and either quantity or quote_quantity"
+    elif price is not None and quantity is not None and quote_quantity is None:
+        return
+    else:
+        why = f"a {order.type.name} order takes price and quantity, and no quote_quantity"
+    raise InvalidOrderError(venue, why, outcome=Outcome.NOT_SENT)
+
+
+def _is_sane(amount: Decimal | None) -> bool:
+    return amount is None or (amount.is_finite() and amount > 0)
+
+
+# ---------------------------------------------------------------------- told
+
+
+class FillRow(msgspec.Struct, rename="camel"):
+    """A fill inside the answer to a spot order."""
+
+    price: Number
+    qty: Number
+    commission: Number
+    commission_asset: str
+    trade_id: Sequenced
+
+
+class OrderRow(msgspec.Struct, rename="camel"):
+    """An order in any answer of either market; what an answer does not have keeps its default.
+
+    Cancels on spot carry the order's id in `orig_client_order_id`, and that of the cancel in the other. The double m
+    is Binance's.
+    """
+
+    symbol: str
+    order_id: Sequenced
+    client_order_id: str = ""
+    orig_client_order_id: str = ""
+    status: str = ""
+    side: str = ""
+    type: str = ""
+    time_in_force: str = ""
+    price: Number | None = None
+    orig_qty: Number | None = None
+    orig_quote_order_qty: Number | None = None
+    executed_qty: Number | None = None
+    cummulative_quote_qty: Number | None = None
+    cum_quote: Number | None = None
+    reduce_only: bool | None = None
+    expiry_reason: str = ""
+    fills: list[FillRow] = []
+    time: Millis = 0
+    update_time: Millis = 0
+    transact_time: Millis = 0
+
+
+class CancelledRow(OrderRow):
+    """One of the answer to a cancel of all: an order, or a list of orders (OCO) with its reports."""
+
+    order_id: Sequenced = 0
+    order_reports: list[OrderRow] = msgspec.field(default_factory=list)
+
+
+class BatchRow(OrderRow):
+    """One of the answer to a batch: an order, or an error."""
+
+    symbol: str = ""
+    order_id: Sequenced = 0
+    code: int | None = None
+    msg: str = ""
+
+
+def order_of(row: OrderRow, listing: Listing, names: Names, ours: str = "") -> Order:
+    """The order. `ours`: its client order id where we know it better: a cancelled spot order goes by its cancel's.
+
+    Raises BodyError for an order of another symbol, and for amounts that cannot be.
+    """
+    if row.symbol != listing.venue_symbol:
+        raise BodyError(f"the order is of {row.symbol}, not of {listing.venue_symbol}")
+    client_order_id = ours or row.orig_client_order_id or row.client_order_id
+    time_ns = max(row.update_time, row.transact_time) * MS
+    side = SIDES.get(row.side)
+    status, reason = status_of(row.status, row.expiry_reason)
+    type_, time_in_force = type_of(row.type, row.time_in_force)
+    quantity, quote_quantity = above_0(row.orig_qty), above_0(row.orig_quote_order_qty)
+    filled = checked(row.executed_qty, row.orig_qty)
+    fills: tuple[Fill, ...] = ()
+    if row.fills:
+        if side is None:
+            raise BodyError("fills of an order without a side")
+        ids = str(row.order_id), client_order_id
+        fills = tuple(_fill(told, listing, names, side, ids, time_ns) for told in row.fills)
+    return Order(
+        listing=listing,
+        venue_order_id=str(row.order_id),
+        status=status,
+        client_order_id=client_order_id,
+        side=side,
+        type=type_,
+        time_in_force=time_in_force,
+        price=above_0(row.price),
+        quantity=None if quote_quantity else quantity,
+        quote_quantity=quote_quantity,
+        filled_quantity=filled,
+        filled_quote=_filled_quote(row, filled),
+        reduce_only=row.reduce_only,
+        fills=fills,
+        reason=reason,
+        time_ns=time_ns,
+        created_ns=row.time * MS,
+    )
+
+
+def status_of(word: str, reason: str) -> tuple[OrderStatus, str]:
+    """Status and reason. An answer without a status (ACK) has accepted the order; what became of it is not told.
+
+    A word that is not in the table is the reason for not knowing.
+    """
+    if not word:
+        return OrderStatus.PENDING_NEW, reason
+    if word == "EXPIRED_IN_MATCH":
+        return OrderStatus.EXPIRED, reason or word
+    return STATUSES.get(word, OrderStatus.UNKNOWN), reason if word in STATUSES else word
+
+
+def type_of(word: str, time_in_force: str) -> tuple[OrderType | None, TimeInForce | None]:
+    """Type and time in force; None for stops and whatever else is not ours. GTX is post-only."""
+    told = OrderType.LIMIT_MAKER if time_in_force == "GTX" and word == "LIMIT" else _TYPES.get(word)
+    return told, _RESTING.get(time_in_force)
+
+
+def above_0(value: Decimal | None) -> Decimal | None:
+    """The value, or None where Binance writes 0 for nothing."""
+    return value or None
+
+
+def checked(filled: Decimal | None, quantity: Decimal | None) -> Decimal | None:
+    """The filled quantity. Raises BodyError when it is below 0 or above the order's own."""
+    if filled is not None and (filled < 0 or (quantity and filled > quantity)):
+        raise BodyError(f"{filled} of {quantity} filled")
+    return filled
+
+
+def fill_fees(asset: str | None, amount: Decimal | None, names: Names) -> tuple[Fee, ...] | None:
+    """The commission; none where it is 0, None where it is not told."""
+    if amount is None:
+        return None
+    if not asset:
+        return () if not amount else None
+    return (names.fee(asset, amount),)
+
+
+def _filled_quote(row: OrderRow, filled: Decimal | None) -> Decimal | None:
+    """Binance writes a negative amount for one that it has lost."""
+    told = row.cum_quote if row.cummulative_quote_qty is None else row.cummulative_quote_qty
+    if told is None:
+        return ZERO if filled is not None and not filled else None
+    return told if told >= 0 else None
+
+
+def _fill(row: FillRow, listing: Listing, names: Names, side: Side, ids: tuple[str, str], time_ns: int) -> Fill:
+    if row.price <= 0 or row.qty <= 0:
+        raise BodyError(f"a fill of {row.qty} at {row.price}")
+    return Fill(
+        listing=listing,
+        venue_fill_id=str(row.trade_id),
+        venue_order_id=ids[0],
+        side=side,
+        price=row.price,
+        quantity=row.qty,
+        time_ns=time_ns,
+        client_order_id=ids[1],
+        fees=fill_fees(row.commission_asset, row.commission, names),
+        is_maker=False,  # only what a new order takes comes with its answer
+    )
