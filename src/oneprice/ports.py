@@ -7,7 +7,7 @@ draws a random number.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 
@@ -52,7 +52,7 @@ class HttpLine(Protocol):
     async def warm(self) -> None:
         """Have the connections open that were asked for. Raises NetworkError (NOT_SENT) when none can be."""
 
-    async def request(
+    def request(
         self,
         method: str,
         target: str,
@@ -61,8 +61,11 @@ class HttpLine(Protocol):
         *,
         timeout_s: float,
         bytes_max: int,
-    ) -> HttpResponse:
-        """`target`: path and query as sent. Raises NetworkError: NOT_SENT while nothing was written, then UNKNOWN."""
+    ) -> Awaitable[HttpResponse]:
+        """`target`: path and query as sent. It leaves in this call where a connection is free.
+
+        Raises NetworkError when awaited: NOT_SENT while nothing was written, then UNKNOWN.
+        """
 
     async def close(self) -> None:
         """Drop all connections. Harmless when repeated."""

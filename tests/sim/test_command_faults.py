@@ -210,6 +210,17 @@ async def test_late_answer_holds_nothing_else_up(venue: Venue, client: Client) -
     assert await client.take(1) == [{"ack": "a"}]
 
 
+async def test_later_answers_may_overtake_late_ones(venue: Venue, client: Client) -> None:
+    venue.fault(FaultKind.LATE_ACK, delay_ms=300, count=1)
+    await client.ask(order="a")
+    assert await client.so_far() == [{"report": "a"}]
+    venue.fault(FaultKind.LATE_ACK, delay_ms=100, count=1)
+    await client.ask(order="b")
+    assert await client.so_far() == [{"report": "b"}]
+    venue.pass_ms(300)
+    assert await client.take(2) == [{"ack": "b"}, {"ack": "a"}]
+
+
 async def test_double_answer_comes_twice(venue: Venue, client: Client) -> None:
     venue.fault(FaultKind.DOUBLE_ACK)
     await client.ask(order="a")

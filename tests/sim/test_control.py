@@ -101,6 +101,18 @@ async def test_default_account_has_the_assets_that_are_listed(outside: Outside) 
     assert DEFAULT_SECRET not in json.dumps(truth)
 
 
+def test_market_without_rules_has_no_desk_and_no_wallet() -> None:
+    markets = {
+        name: SimMarket("toy", name, [instrument("BTC", kind)], 42, START_NS)
+        for name, kind in (("spot", Kind.SPOT), ("futures", Kind.PERPETUAL))
+    }
+    for market in markets.values():
+        market.start(START_NS)
+    server = SimServer("toy", markets, clock=lambda: START_NS)
+    server.open_desks({"spot": RULES})
+    assert (list(server.desks), list(customer(server).wallets)) == (["spot"], ["spot"])
+
+
 async def test_opened_account_is_found_by_its_key(exchange: SimServer, outside: Outside) -> None:
     order = {"key": "k2", "secret": "s2", "rights": ["read"], "funds": {"spot": {"USDT": "12.5"}}}
     uid = (await outside.post("account", order))["uid"]

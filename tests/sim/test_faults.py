@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import re
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -40,6 +42,32 @@ def test_fault_lasts_for_its_time_or_its_count() -> None:
 def test_senseless_faults_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         FaultBoard(time.time_ns).switch_on(FaultOrder(FaultKind.SLOW, **options))
+
+
+@pytest.mark.parametrize("kind", [FaultKind.FREEZE, FaultKind.HALT, FaultKind.CLOCK_SKEW])
+def test_what_is_on_or_off_cannot_be_counted(kind: FaultKind) -> None:
+    with pytest.raises(ValueError, match="takes no count"):
+        FaultBoard(time.time_ns).switch_on(FaultOrder(kind, count=3))
+
+
+def test_faults_that_are_on_are_bounded() -> None:
+    now = [0]
+    board = FaultBoard(lambda: now[0])
+    for _ in range(100):
+        board.switch_on(FaultOrder(FaultKind.HALT, seconds=1))
+    with pytest.raises(ValueError, match="clear them first"):
+        board.switch_on(FaultOrder(FaultKind.HALT))
+    now[0] = 1_000_000_000
+    board.switch_on(FaultOrder(FaultKind.HALT))
+    assert len(board.status()) == 1
+
+
+def test_the_manual_tells_of_every_fault_and_which_hit_once() -> None:
+    manual = Path(__file__).resolve().parents[2] / "docs" / "simulator.md"
+    told = dict(re.findall(r"^\| `(\w+)` \|( 1)? \|", manual.read_text(), re.MULTILINE))
+    board = FaultBoard(lambda: 0)
+    hits_once = {kind.value: board.switch_on(FaultOrder(kind)).remaining == 1 for kind in FaultKind}
+    assert {kind: bool(mark) for kind, mark in told.items()} == hits_once
 
 
 async def test_control_api_names_what_it_does_not_understand(start_venue: Any, http: Any) -> None:

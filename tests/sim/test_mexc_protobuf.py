@@ -16,7 +16,9 @@ from oneprice.sim.dialects.mexc.protobuf import MESSAGES, encode, varint
 PUBLISHED: dict[str, str] = {
     "PushDataV3ApiWrapper": (
         "channel:1:s symbol:3:s symbolId:4:s createTime:5:i sendTime:6:i "
-        "publicLimitDepths:303:PublicLimitDepthsV3Api publicSpotKline:308:PublicSpotKlineV3Api "
+        "publicLimitDepths:303:PublicLimitDepthsV3Api privateOrders:304:PrivateOrdersV3Api "
+        "privateDeals:306:PrivateDealsV3Api privateAccount:307:PrivateAccountV3Api "
+        "publicSpotKline:308:PublicSpotKlineV3Api "
         "publicMiniTicker:309:PublicMiniTickerV3Api publicMiniTickers:310:PublicMiniTickersV3Api "
         "publicBookTickerBatch:311:PublicBookTickerBatchV3Api "
         "publicAggreDepths:313:PublicAggreDepthsV3Api publicAggreDeals:314:PublicAggreDealsV3Api "
@@ -43,8 +45,21 @@ PUBLISHED: dict[str, str] = {
         "lastCloseRate:9:s lastCloseZonedRate:10:s lastCloseHigh:11:s lastCloseLow:12:s"
     ),
     "PublicMiniTickersV3Api": "items:1:*PublicMiniTickerV3Api",
+    "PrivateOrdersV3Api": (
+        "id:1:s clientId:2:s price:3:s quantity:4:s amount:5:s avgPrice:6:s orderType:7:n tradeType:8:n isMaker:9:b "
+        "remainAmount:10:s remainQuantity:11:s lastDealQuantity:12:s cumulativeQuantity:13:s cumulativeAmount:14:s "
+        "status:15:n createTime:16:i"
+    ),
+    "PrivateDealsV3Api": (
+        "price:1:s quantity:2:s amount:3:s tradeType:4:n isMaker:5:b isSelfTrade:6:b tradeId:7:s clientOrderId:8:s "
+        "orderId:9:s feeAmount:10:s feeCurrency:11:s time:12:i"
+    ),
+    "PrivateAccountV3Api": (
+        "vcoinName:1:s coinId:2:s balanceAmount:3:s balanceAmountChange:4:s frozenAmount:5:s frozenAmountChange:6:s "
+        "type:7:s time:8:i"
+    ),
 }
-TYPES = {"s": 9, "i": 3, "n": 5}  # TYPE_STRING, TYPE_INT64, TYPE_INT32
+TYPES = {"s": 9, "i": 3, "n": 5, "b": 8}  # TYPE_STRING, TYPE_INT64, TYPE_INT32, TYPE_BOOL
 
 
 def published_classes() -> Mapping[str, Any]:
@@ -106,13 +121,15 @@ def values_of(message: str) -> st.SearchStrategy[dict[str, Any]]:
             optional[name] = st.integers(-(2**63), 2**63 - 1)
         elif kind == "n":
             optional[name] = st.integers(-(2**31), 2**31 - 1)
+        elif kind == "b":
+            optional[name] = st.booleans()
         else:
             optional[name] = values_of(kind)
     return st.fixed_dictionaries({}, optional=optional)
 
 
 def test_the_writers_table_is_the_published_one() -> None:
-    kinds = {"s": "str", "i": "int", "n": "int"}
+    kinds = {"s": "str", "i": "int", "n": "int", "b": "bool"}
     for message, fields in PUBLISHED.items():
         published = [text.split(":") for text in fields.split()]
         assert [(field.name, str(field.number), field.kind, field.repeated) for field in MESSAGES[message]] == [
@@ -159,6 +176,8 @@ def test_a_misspelt_field_or_wrong_kind_is_refused() -> None:
         encode("DepthItem", {"price": 1})
     with pytest.raises(TypeError, match="integer was expected"):
         encode("PublicSpotKlineV3Api", {"windowStart": "1"})
+    with pytest.raises(TypeError, match="truth value was expected"):
+        encode("PrivateDealsV3Api", {"isMaker": 1})
     with pytest.raises(TypeError, match="list of DepthItem"):
         encode("PublicAggreDepthsV3Api", {"bids": {"price": "1"}})
     with pytest.raises(TypeError, match="one PublicAggreDealsV3Api"):

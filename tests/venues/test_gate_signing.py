@@ -42,33 +42,43 @@ def listing(kind: MarketKind, venue_symbol: str = "BTC_USDT") -> SymbolInfo:
             "/api/v4/futures/orders",
             "contract=BTC_USD&status=finished&limit=50",
             b"",
-            "55f84ea195d6fe57ce62464daaa7c3c02fa9d1dde954e4c898289c9a2407a3d6"
-            "fb3faf24deff16790d726b66ac9f74526668b13bd01029199cc4fcc522418b8a",
+            (
+                "55f84ea195d6fe57ce62464daaa7c3c02fa9d1dde954e4c898289c9a2407a3d6"
+                "fb3faf24deff16790d726b66ac9f74526668b13bd01029199cc4fcc522418b8a"
+            ),
         ),
         (
             "POST",
             "/api/v4/futures/orders",
             "",
             b'{"contract":"BTC_USD","type":"limit","size":100,"price":6800,"time_in_force":"gtc"}',
-            "eae42da914a590ddf727473aff25fc87d50b64783941061f47a3fdb92742541f"
-            "c4c2c14017581b4199a1418d54471c269c03a38d788d802e2c306c37636389f0",
+            (
+                "eae42da914a590ddf727473aff25fc87d50b64783941061f47a3fdb92742541f"
+                "c4c2c14017581b4199a1418d54471c269c03a38d788d802e2c306c37636389f0"
+            ),
         ),
         (
             "POST",
             "/api/v4/spot/orders",
             "",
-            b'{"text":"t-abc123","currency_pair":"BTC_USDT","type":"limit","account":"spot","side":"buy",'
-            b'"amount":"0.001","price":"65000","time_in_force":"ioc"}',
-            "25c09a6d227b3f9fb9e8c6ee93d43084ca842a53a0a8ec94fd69b6d688517d06"
-            "0214e2dc0c7f88121a89b8763e13b72248df274f9f47467ca12b4be5c1ba4b59",
+            (
+                b'{"text":"t-abc123","currency_pair":"BTC_USDT","type":"limit","account":"spot","side":"buy",'
+                b'"amount":"0.001","price":"65000","time_in_force":"ioc"}'
+            ),
+            (
+                "25c09a6d227b3f9fb9e8c6ee93d43084ca842a53a0a8ec94fd69b6d688517d06"
+                "0214e2dc0c7f88121a89b8763e13b72248df274f9f47467ca12b4be5c1ba4b59"
+            ),
         ),
         (
             "GET",
             "/api/v4/futures/usdt/orders",
             "contract=BTC_USDT&status=finished&limit=50",
             b"",
-            "20398568bd9743ccb6e0555cebf28b7ee4c1f39cb8023feda3d587801d55b22f"
-            "90ac611ebfe8b13e2324b7743fb52466def455156fa6a15fa79f8447feba3351",
+            (
+                "20398568bd9743ccb6e0555cebf28b7ee4c1f39cb8023feda3d587801d55b22f"
+                "90ac611ebfe8b13e2324b7743fb52466def455156fa6a15fa79f8447feba3351"
+            ),
         ),
     ],
     ids=["documented get", "documented post", "spot order", "futures orders"],
@@ -102,9 +112,7 @@ def test_subscription_and_login_vectors() -> None:
 def requests_of(kind: MarketKind) -> list[Request]:
     it, known = account(kind), listing(kind)
     ref = OrderRef(listing=known, client_order_id="abc123")
-    order = NewOrder(
-        listing=known, side=Side.BUY, client_order_id="abc123", quantity=Decimal(2), price=Decimal("65000")
-    )
+    order = NewOrder(listing=known, side=Side.BUY, client_order_id="abc123", quantity=Decimal(2), price=Decimal(65000))
     calls: list[Any] = [it.place(order), it.cancel(ref), it.query(ref), it.open_orders(known), it.balances()]
     return [call.request for call in calls]
 
@@ -146,6 +154,14 @@ def test_a_query_is_signed_as_it_was_before_its_encoding() -> None:
     assert wire.target == "/api/v4/spot/my_trades?currency_pair=%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9F_USDT"
     expected = Signing(KEYS).request("GET", request.path, "currency_pair=币安人生_USDT", b"", TIME_S)
     assert dict(wire.headers)["SIGN"] == expected
+
+
+def test_a_path_too_is_signed_as_it_was_before_its_encoding() -> None:
+    it = account(MarketKind.USDM)
+    wire = it.wire(it.leverage(listing(MarketKind.USDM, "龙虾_USDT"), 3).request, TIME_S * 10**9)
+    assert wire.target.startswith("/api/v4/futures/usdt/positions/%E9%BE%99%E8%99%BE_USDT/leverage?")
+    path, query = "/api/v4/futures/usdt/positions/龙虾_USDT/leverage", "leverage=0&cross_leverage_limit=3"
+    assert dict(wire.headers)["SIGN"] == Signing(KEYS).request("POST", path, query, b"", TIME_S)
 
 
 def test_what_needs_no_key_goes_out_without() -> None:

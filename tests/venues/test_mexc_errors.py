@@ -10,6 +10,7 @@ import pytest
 
 from oneprice.errors import (
     AuthenticationError,
+    DuplicateOrderError,
     ExchangeAPIError,
     InsufficientBalanceError,
     InvalidOrderError,
@@ -55,7 +56,7 @@ def refused(market: PublicMarket, status: int, body: object) -> ExchangeAPIError
         (400, 10007, InvalidRequestError, Outcome.REJECTED),
         (400, 30016, TradingDisabledError, Outcome.REJECTED),
         (429, 429, RateLimitError, Outcome.REJECTED),
-        (400, 999999, InvalidRequestError, Outcome.REJECTED),
+        (400, 999999, InvalidRequestError, Outcome.UNKNOWN),
         (200, 700004, InvalidRequestError, Outcome.REJECTED),
         (400, 20002, VenueUnavailableError, Outcome.UNKNOWN),
         (504, 504, VenueUnavailableError, Outcome.UNKNOWN),
@@ -73,7 +74,7 @@ def test_spot_codes(status: int, code: int, kind: type[ExchangeAPIError], outcom
         (602, AuthenticationError, Outcome.REJECTED),
         (2005, InsufficientBalanceError, Outcome.REJECTED),
         (2015, InvalidOrderError, Outcome.REJECTED),
-        (603, InvalidOrderError, Outcome.UNKNOWN),
+        (603, DuplicateOrderError, Outcome.UNKNOWN),
         (2040, OrderNotFoundError, Outcome.REJECTED),
         (510, RateLimitError, Outcome.REJECTED),
         (500, VenueUnavailableError, Outcome.UNKNOWN),

@@ -7,15 +7,6 @@ from collections import deque
 from oneprice.venues.kit.contract import Budget
 
 
-class Sending:
-    """A request on its way: what it weighs and when it left."""
-
-    __slots__ = ("sent_ns", "weight")
-
-    def __init__(self, weight: int, sent_ns: int) -> None:
-        self.weight, self.sent_ns = weight, sent_ns
-
-
 class WeightBudget:
     """What of one budget is used up, in whatever way the venue cuts its windows.
 
@@ -27,45 +18,62 @@ class WeightBudget:
     its last answer, plus what was sent since, is held for a window unless a later answer tells less.
     """
 
+    __slots__ = (
+        "_flying",
+        "_held",
+        "_landed",
+        "_told",
+        "_told_ns",
+        "_told_until_ns",
+        "blocked_until_ns",
+        "usable",
+        "weight_max",
+        "window_ns",
+    )
+
     def __init__(self, budget: Budget, share: float) -> None:
         self.weight_max = budget.weight_max
         self.window_ns = round(budget.seconds * 1e9)
         self.blocked_until_ns = 0
-        self._usable = max(1, int(budget.weight_max * share))
-        self._flying = 0
+        self.usable = max(1, int(budget.weight_max * share))
+        self._held = self._flying = 0
         self._landed: deque[tuple[int, int]] = deque()  # (held until, weight), in that order
-        self._landed_weight = 0
         self._told = self._told_until_ns = self._told_ns = 0
 
     def used(self, now_ns: int) -> int:
         """Weight held at this moment."""
-        while self._landed and self._landed[0][0] <= now_ns:
-            self._landed_weight -= self._landed.popleft()[1]
-        told = self._told if now_ns < self._told_until_ns else 0
-        return max(self._flying + self._landed_weight, told)
+        landed = self._landed
+        while landed and landed[0][0] <= now_ns:
+            self._held -= landed.popleft()[1]
+        if now_ns < self._told_until_ns and self._told > self._held:
+            return self._told
+        return self._held
 
     def ready_ns(self, weight: int, now_ns: int, part: float = 1.0) -> int:
         """`now_ns` if this weight fits into `part` of the budget, else the first moment worth asking again."""
         if now_ns < self.blocked_until_ns:
             return self.blocked_until_ns
-        usable = max(weight, int(self._usable * part))
+        usable = max(weight, int(self.usable * part))
         if self.used(now_ns) + weight <= usable:
             return now_ns
         if now_ns < self._told_until_ns and self._told + weight > usable:
             return self._told_until_ns
         return self._landed[0][0] if self._landed else now_ns + self.window_ns
 
-    def send(self, weight: int, now_ns: int) -> Sending:
+    def fits(self, weight: int, now_ns: int, usable: int) -> bool:
+        """Whether this weight fits into `usable` of the budget now: the quick form of `ready_ns`."""
+        return self.used(now_ns) + weight <= usable and now_ns >= self.blocked_until_ns
+
+    def send(self, weight: int) -> None:
         """Hold the weight of a request that leaves now."""
+        self._held += weight
         self._flying += weight
         self._told += weight
-        return Sending(weight, now_ns)
 
-    def land(self, sending: Sending, now_ns: int) -> None:
-        """The answer is here, or will not come."""
-        self._flying -= sending.weight
-        self._landed.append((now_ns + self.window_ns, sending.weight))
-        self._landed_weight += sending.weight
+    def land(self, weight: int, now_ns: int) -> None:
+        """The answer to a request of this weight is here, or will not come."""
+        self._flying -= weight
+        self._landed.append((now_ns + self.window_ns, weight))
 
     def hear(self, told: int, sent_ns: int, now_ns: int) -> None:
         """The venue's own figure, in the answer to a request that left at `sent_ns` and has landed.

@@ -141,19 +141,23 @@ class Following:
         self._followed[listing.venue_symbol] = listing
 
     def told(self, order: Order, ref: OrderRef | None) -> Order:
-        """An order that an answer told of: what is known of it now. Listeners hear what is new of it."""
+        """An order that an answer told of: what is known of it now, with the fills that the answer brought along.
+
+        Listeners hear what is new of it.
+        """
         if ref is not None and not order.client_order_id and ref.client_order_id:
             order = msgspec.structs.replace(order, client_order_id=ref.client_order_id)
         for fill in order.fills:
             self.hear(FillUpdate(fill))
         merged = self._view.merge(order)
-        if merged is None:
-            ref = OrderRef(
+        if merged is not None:
+            self.tell_order(merged)
+        else:
+            known = OrderRef(
                 listing=order.listing, client_order_id=order.client_order_id, venue_order_id=order.venue_order_id
             )
-            return self._view.get(ref) or order
-        self.tell_order(merged)
-        return merged
+            merged = self._view.get(known) or order
+        return msgspec.structs.replace(merged, fills=order.fills) if order.fills else merged
 
     def tell_order(self, order: Order) -> None:
         """Tell listeners of an order."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from oneprice.errors import InvariantError
-from oneprice.exchange.budget import Sending, WeightBudget
+from oneprice.exchange.budget import WeightBudget
 from oneprice.ports import Clock
 from oneprice.venues.kit.contract import Budget, Charge, Priority
 
@@ -25,17 +25,22 @@ ALL: Mapping[Priority, float] = dict.fromkeys(Priority, 1.0)
 
 _URGENT = frozenset({Priority.CANCEL, Priority.HEDGE, Priority.ORDER})
 _NEVER_NS = 1 << 62
+_PLANS_MAX = 4_096
+
+Charges = tuple[Charge, ...]
+
+
+Plan = tuple[tuple[WeightBudget, int, int], ...]
+"""Budgets with the weight and how much of each its priority may fill."""
 
 
 class Leave:
     """What one request holds of the budgets, from its sending until `Limiter.land`."""
 
-    __slots__ = ("charges", "held", "sent_ns", "slot")
+    __slots__ = ("charges", "plan", "sent_ns", "slot")
 
-    def __init__(
-        self, charges: Sequence[Charge], held: list[tuple[WeightBudget, Sending]], sent_ns: int, slot: bool
-    ) -> None:
-        self.charges, self.held, self.sent_ns, self.slot = charges, held, sent_ns, slot
+    def __init__(self, charges: Charges, plan: Plan, sent_ns: int, slot: bool) -> None:
+        self.charges, self.plan, self.sent_ns, self.slot = charges, plan, sent_ns, slot
 
 
 class TooLong(Exception):
@@ -49,7 +54,7 @@ class TooLong(Exception):
 class _Waiter:
     __slots__ = ("charges", "deadline_ns", "granted", "order", "priority")
 
-    def __init__(self, charges: Sequence[Charge], priority: Priority, order: int, deadline_ns: int) -> None:
+    def __init__(self, charges: Charges, priority: Priority, order: int, deadline_ns: int) -> None:
         self.charges, self.priority, self.order, self.deadline_ns = charges, priority, order, deadline_ns
         self.granted: asyncio.Future[Leave] = asyncio.get_running_loop().create_future()
 
@@ -72,6 +77,7 @@ class Limiter:
         self._share, self._slots, self._clock, self._parts = share, slots, clock, parts
         self._budgets: dict[str, WeightBudget] = {}
         self._families: dict[str, Budget] = {}
+        self._plans: dict[tuple[Charges, Priority], Plan] = {}
         self._waiters: list[_Waiter] = []
         self._arrived = 0
         self._alarms: set[asyncio.Task[None]] = set()
@@ -95,7 +101,7 @@ class Limiter:
         found = self._budgets[name] = WeightBudget(pattern, self._share)
         return found
 
-    def require(self, charges: Sequence[Charge], who: str) -> None:
+    def require(self, charges: Charges, who: str) -> None:
         """Raises InvariantError for a request that its venue's own budgets do not allow for."""
         for name, weight in charges:
             budget = self._budgets.get(name) or self._one_of_a_family(name)
@@ -103,14 +109,35 @@ class Limiter:
                 known = {name: budget.weight_max for name, budget in self._budgets.items()}
                 raise InvariantError(f"{who} costs {weight} of {name!r}; budgets are {known}")
 
-    def take(self, charges: Sequence[Charge], priority: Priority) -> Leave | None:
-        """Leave at once, or None."""
-        if any(waiter.priority <= priority and _meet(waiter.charges, charges) for waiter in self._waiters):
+    def _plan(self, charges: Charges, priority: Priority, who: str) -> Plan:
+        """Raises as `require`."""
+        self.require(charges, who)
+        part = self._parts[priority]
+        plan = tuple(
+            (budget, weight, max(weight, int(budget.usable * part)))
+            for budget, weight in ((self._budgets[name], weight) for name, weight in charges)
+        )
+        if len(self._plans) >= _PLANS_MAX:
+            self._plans.clear()
+        self._plans[charges, priority] = plan
+        return plan
+
+    def take(self, charges: Charges, priority: Priority, who: str) -> Leave | None:
+        """Leave at once, or None. `who` wants it, for the message. Raises InvariantError for charges that the venue's
+        own budgets do not allow for."""
+        plan = self._plans.get((charges, priority)) or self._plan(charges, priority, who)
+        if self._waiters and any(one.priority <= priority and _meet(one.charges, charges) for one in self._waiters):
             return None
         now_ns = self._clock.monotonic_ns()
-        return self._grant(charges, priority, now_ns) if self._ready_ns(charges, priority, now_ns) <= now_ns else None
+        slot = priority not in _URGENT
+        if now_ns < self.still_until_ns or (slot and self._slots <= 0):
+            return None
+        for budget, weight, usable in plan:
+            if not budget.fits(weight, now_ns, usable):
+                return None
+        return self._grant(charges, plan, slot, now_ns)
 
-    async def wait(self, charges: Sequence[Charge], priority: Priority, deadline_ns: int) -> Leave:
+    async def wait(self, charges: Charges, priority: Priority, deadline_ns: int) -> Leave:
         """Leave, as soon as there is. Raises TooLong, as soon as that is clear."""
         self._arrived += 1
         waiter = _Waiter(charges, priority, self._arrived, deadline_ns)
@@ -131,8 +158,8 @@ class Limiter:
     def land(self, leave: Leave) -> int:
         """The answer is here, or will not come. Gives the monotonic time of now."""
         now_ns = self._clock.monotonic_ns()
-        for budget, sending in leave.held:
-            budget.land(sending, now_ns)
+        for budget, weight, _ in leave.plan:
+            budget.land(weight, now_ns)
         if leave.slot:
             self._slots += 1
         if self._waiters:
@@ -146,7 +173,7 @@ class Limiter:
             if budget is not None:
                 budget.hear(weight, leave.sent_ns, now_ns)
 
-    def block(self, charges: Sequence[Charge], now_ns: int) -> None:
+    def block(self, charges: Charges, now_ns: int) -> None:
         """The venue said too many, and not for how long: these budgets pause for a whole window."""
         for name, _ in charges:
             budget = self._budgets[name]
@@ -163,7 +190,7 @@ class Limiter:
 
     # ---- inside
 
-    def _ready_ns(self, charges: Sequence[Charge], priority: Priority, now_ns: int) -> int:
+    def _ready_ns(self, charges: Charges, priority: Priority, now_ns: int) -> int:
         """When leave is possible as far as the budgets tell; `_NEVER_NS` while somebody must land first."""
         if priority not in _URGENT and self._slots <= 0:
             return _NEVER_NS
@@ -173,12 +200,11 @@ class Limiter:
             ready_ns = max(ready_ns, self._budgets[name].ready_ns(weight, now_ns, part))
         return ready_ns
 
-    def _grant(self, charges: Sequence[Charge], priority: Priority, now_ns: int) -> Leave:
-        slot = priority not in _URGENT
-        if slot:
-            self._slots -= 1
-        held = [(self._budgets[name], self._budgets[name].send(weight, now_ns)) for name, weight in charges]
-        return Leave(charges, held, now_ns, slot)
+    def _grant(self, charges: Charges, plan: Plan, slot: bool, now_ns: int) -> Leave:
+        self._slots -= slot
+        for budget, weight, _ in plan:
+            budget.send(weight)
+        return Leave(charges, plan, now_ns, slot)
 
     def _serve(self) -> None:
         """Let go whoever may, in order; then see to it that somebody looks again in time."""
@@ -191,7 +217,11 @@ class Limiter:
             ready_ns = self._ready_ns(waiter.charges, waiter.priority, now_ns)
             is_first = taken.isdisjoint(name for name, _ in waiter.charges)
             if is_first and ready_ns <= now_ns:
-                waiter.granted.set_result(self._grant(waiter.charges, waiter.priority, now_ns))
+                plan = self._plans.get((waiter.charges, waiter.priority)) or self._plan(
+                    waiter.charges, waiter.priority, "a waiter"
+                )
+                slot = waiter.priority not in _URGENT
+                waiter.granted.set_result(self._grant(waiter.charges, plan, slot, now_ns))
             elif (ready_ns != _NEVER_NS and ready_ns > waiter.deadline_ns) or now_ns > waiter.deadline_ns:
                 clear_ns = waiter.deadline_ns if ready_ns == _NEVER_NS else ready_ns
                 waiter.granted.set_exception(TooLong(max(1, clear_ns - now_ns)))
@@ -213,7 +243,7 @@ class Limiter:
         self._serve()
 
 
-def _meet(some: Sequence[Charge], others: Sequence[Charge]) -> bool:
+def _meet(some: Charges, others: Charges) -> bool:
     """Whether they draw on a common budget."""
     names = {name for name, _ in some}
     return any(name in names for name, _ in others)

@@ -50,8 +50,7 @@ class EntryTalk:
 
     async def _leave(self, what: str, listing: SymbolInfo, priority: Priority) -> Leave:
         charges = self._account.entry_charges(what, listing)
-        self._rest.limiter.require(charges, f"{self._account.venue}: {what} order")
-        leave = self._rest.limiter.take(charges, priority)
+        leave = self._rest.limiter.take(charges, priority, what)
         if leave is not None:
             return leave
         deadline_ns = self._clock.monotonic_ns() + round(self._timeout_s * 1e9)

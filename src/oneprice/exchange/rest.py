@@ -5,7 +5,6 @@ where that is harmless.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -21,14 +20,18 @@ from oneprice.errors import (
 from oneprice.exchange.clock import VenueClock
 from oneprice.exchange.config import RequestConfig
 from oneprice.exchange.figures import RestFigures
-from oneprice.exchange.limiter import ALL, PARTS, Leave, Limiter, TooLong
+from oneprice.exchange.limiter import ALL, PARTS, Charges, Leave, Limiter, TooLong
 from oneprice.ports import Chance, Clock, HttpLine, HttpResponse, Network
 from oneprice.venues.kit.account import PrivateMarket, Wire
 from oneprice.venues.kit.contract import Call, Charge, Priority, PublicMarket, Request, Response
 
 T = TypeVar("T")
 _BANNED = 418
+_ONCE = frozenset({Priority.HEDGE, Priority.ORDER})
 _AT_ONCE = frozenset({Priority.CANCEL, Priority.HEDGE, Priority.ORDER})
+_CHARGES_MAX = 4_096
+HEAR_EVERY_NS = 20_000_000
+"""The venue's own count of what is used is looked at so often: ours is exact, it only adds what others use."""
 
 
 class RestClient:
@@ -58,6 +61,8 @@ class RestClient:
         self._limiter = Limiter(market.budgets, self._config.budget_share, self._config.concurrency_max, clock, parts)
         if account is not None:
             self._limiter.add(account.budgets)
+        self._charges: dict[tuple[str, int, Charges], Charges] = {}
+        self._hear_again_ns = 0
         self._line: HttpLine | None = None
         self._closed = False
         self._timeout_s = self._config.timeout_ms / 1e3
@@ -81,7 +86,12 @@ class RestClient:
 
     async def run(self, call: Call[T]) -> T:
         """Make the request and read its answer. Raises what `fetch` and the call's `read` raise."""
-        return call.read(await self.fetch(call.request))
+        request = call.request
+        if request.priority in _ONCE:
+            if not self.venue_clock.is_known:
+                await self.measure_clock()
+            return call.read(await self._exchange(request))
+        return call.read(await self.fetch(request))
 
     async def fetch(self, request: Request) -> Response:
         """The answer as it came, if it is no error.
@@ -94,13 +104,12 @@ class RestClient:
         tries = self._config.attempts_max if _is_harmless(request) else 1
         tried = 0
         while True:
-            leave = self._leave_at_once(request) or await self._admit(request)
             tried += 1
             try:
-                return await self._exchange(leave, request)
+                return await self._exchange(request)
             except (NetworkError, RateLimitError, VenueUnavailableError) as error:
                 told_ms = 0 if isinstance(error, NetworkError) else error.retry_after_ms or 0
-                if tried >= tries or told_ms > self._config.wait_max_ms:
+                if tried >= tries or told_ms > self._config.wait_max_ms or _is_unsent(error):
                     raise
             except AuthenticationError as error:
                 if not request.signed or not await self._clock_was_wrong(error, again=tried < tries):
@@ -139,19 +148,14 @@ class RestClient:
             self._line = self._network.open_line(self._market.rest_url, connections=count, tls=self._tls)
         return self._line
 
-    def _leave_at_once(self, request: Request) -> Leave | None:
-        charges = charges_of(request)
-        self._limiter.require(charges, f"{self._market.venue}: {request.method} {request.path}")
-        return None if self._closed else self._limiter.take(charges, request.priority)
-
-    async def _admit(self, request: Request) -> Leave:
+    async def _admit(self, request: Request, charges: Charges) -> Leave:
         """Wait for the turn."""
         began_ns = self._clock.monotonic_ns()
         deadline_ns = began_ns + self._config.wait_max_ms * 1_000_000
         try:
             if self._closed:
                 raise NetworkError(f"{self._market.venue}: the exchange object is closed", Outcome.NOT_SENT)
-            leave = await self._limiter.wait(charges_of(request), request.priority, deadline_ns)
+            leave = await self._limiter.wait(charges, request.priority, deadline_ns)
         except TooLong as late:
             if self._closed:
                 raise NetworkError(f"{self._market.venue}: the exchange object is closed", Outcome.NOT_SENT) from None
@@ -170,31 +174,57 @@ class RestClient:
             retry_after_ms=-(-wait_ns // 1_000_000),
         )
 
-    async def _exchange(self, leave: Leave, request: Request) -> Response:
-        """One request and its answer. What it holds lands whatever happens."""
-        figures, now_ns = self.figures, leave.sent_ns
+    async def _exchange(self, request: Request) -> Response:
+        """One request and its answer. What it holds of the limits lands whatever happens."""
+        charges = self._charges.get((request.budget, request.weight, request.also)) or self._charges_of(request)
+        limiter, figures = self._limiter, self.figures
+        leave = None if self._closed else limiter.take(charges, request.priority, request.path)
+        if leave is None:
+            leave = await self._admit(request, charges)
         try:
             wire = self._wire(request)
             figures.requests += 1
-            answer = await self._send(wire, request)
+            if request.priority in _AT_ONCE and not request.origin:
+                line = self._line or self._open_line()
+                answer: HttpResponse = await line.request(
+                    wire.method,
+                    wire.target,
+                    wire.headers,
+                    wire.body,
+                    timeout_s=self.order_timeout_s,
+                    bytes_max=self._config.bytes_max,
+                )
+            else:
+                answer = await self._send(wire, request)
         except NetworkError:
             figures.network_failures += 1
+            limiter.land(leave)
             raise
-        finally:
-            now_ns = self._limiter.land(leave)
+        except BaseException:
+            limiter.land(leave)
+            raise
+        now_ns = limiter.land(leave)
         response = Response(answer.status, answer.headers, answer.body)
         figures.answered(now_ns - leave.sent_ns, len(response.body), answer.reused)
         judge = self._account if request.signed and self._account is not None else self._market
-        used = judge.used_weight(response)
-        if used:
-            self._limiter.hear(used, leave, now_ns)
+        if now_ns >= self._hear_again_ns:
+            self._hear_again_ns = now_ns + HEAR_EVERY_NS
+            limiter.hear(judge.used_weight(response), leave, now_ns)
         error = judge.error(response)
         if error is None:
             return response
         figures.venue_errors += 1
         if isinstance(error, RateLimitError):
-            self.keep_still(error, response.status == _BANNED, charges_of(request), now_ns)
+            self.keep_still(error, response.status == _BANNED, charges, now_ns)
         raise error
+
+    def _charges_of(self, request: Request) -> Charges:
+        charges = charges_of(request)
+        self._limiter.require(charges, f"{self._market.venue}: {request.method} {request.path}")
+        if len(self._charges) >= _CHARGES_MAX:
+            self._charges.clear()
+        self._charges[request.budget, request.weight, request.also] = charges
+        return charges
 
     def _wire(self, request: Request) -> Wire:
         if not request.signed:
@@ -204,16 +234,6 @@ class RestClient:
         return self._account.wire(request, self.venue_clock.now_ns())
 
     async def _send(self, wire: Wire, request: Request) -> HttpResponse:
-        if request.priority in _AT_ONCE and not request.origin:
-            line = self._line or self._open_line()
-            return await line.request(
-                wire.method,
-                wire.target,
-                wire.headers,
-                wire.body,
-                timeout_s=self.order_timeout_s,
-                bytes_max=self._config.bytes_max,
-            )
         return await self._network.request(
             wire.method,
             (request.origin or self._market.rest_url) + wire.target,
@@ -224,7 +244,7 @@ class RestClient:
             tls=self._tls,
         )
 
-    def keep_still(self, error: RateLimitError, banned: bool, charges: Sequence[Charge], now_ns: int) -> None:
+    def keep_still(self, error: RateLimitError, banned: bool, charges: Charges, now_ns: int) -> None:
         """After a refusal: the whole market when the venue says for how long, or bans; else these budgets' windows."""
         self.figures.rate_limited += 1
         if error.retry_after_ms is not None:
@@ -259,7 +279,12 @@ CLOCK_MATTERS_NS = 200_000_000
 """A smaller change of the offset does not explain a refused timestamp."""
 
 
-def charges_of(request: Request) -> tuple[Charge, ...]:
+def _is_unsent(error: Exception) -> bool:
+    """Whether our own rate limits kept it: it has waited long enough."""
+    return isinstance(error, RateLimitError) and error.outcome is Outcome.NOT_SENT
+
+
+def charges_of(request: Request) -> Charges:
     """All that a request costs."""
     return (Charge(request.budget, request.weight), *request.also)
 

@@ -34,6 +34,7 @@ class OrderView:
     """
 
     def __init__(self) -> None:
+        self._sent: dict[str, NewOrder] = {}  # of these the venue has told nothing yet
         self._open: dict[str, Order] = {}  # by client order id, or by the venue's where that is not ours
         self._ended: OrderedDict[str, Order] = OrderedDict()
         self._names: dict[tuple[str, str], str] = {}  # (venue symbol, venue order id) -> name in the tables
@@ -44,35 +45,29 @@ class OrderView:
     @property
     def open(self) -> list[Order]:
         """Orders that are not known to be over, those of unknown outcome too."""
-        return list(self._open.values())
+        return [_pending(one) for one in self._sent.values()] + list(self._open.values())
 
     def get(self, ref: OrderRef) -> Order | None:
         """What is known of an order."""
         name = self._name(ref.listing, ref.venue_order_id, ref.client_order_id)
-        return self._open.get(name) or self._ended.get(name)
+        return self._known(name)
+
+    def _known(self, name: str) -> Order | None:
+        known = self._open.get(name) or self._ended.get(name)
+        if known is None and (sent := self._sent.get(name)) is not None:
+            return _pending(sent)
+        return known
 
     def expect(self, order: NewOrder) -> None:
         """An order is about to be sent."""
-        self._open[order.client_order_id] = Order(
-            listing=order.listing,
-            venue_order_id="",
-            client_order_id=order.client_order_id,
-            status=OrderStatus.PENDING_NEW,
-            side=order.side,
-            type=order.type,
-            time_in_force=order.time_in_force,
-            price=order.price,
-            quantity=order.quantity,
-            quote_quantity=order.quote_quantity,
-            reduce_only=order.reduce_only,
-        )
+        self._sent[order.client_order_id] = order
 
     def settle(self, client_order_id: str, status: OrderStatus, reason: str = "") -> Order | None:
         """Our own conclusion about an order that the venue has told nothing of: REJECTED or UNKNOWN.
 
         None when the venue has told of it meanwhile, which counts for more.
         """
-        known = self._open.get(client_order_id)
+        known = self._known(client_order_id)
         if known is None or known.status not in (OrderStatus.PENDING_NEW, OrderStatus.UNKNOWN):
             return None
         changed = msgspec.structs.replace(known, status=status, reason=reason)
@@ -81,19 +76,20 @@ class OrderView:
 
     def drop(self, client_order_id: str) -> None:
         """An order that was never sent."""
-        known = self._open.get(client_order_id)
-        if known is not None and known.status is OrderStatus.PENDING_NEW:
-            del self._open[client_order_id]
+        self._sent.pop(client_order_id, None)
 
     def merge(self, told: Order) -> Order | None:
         """What is known now, if the message brought anything new; else None."""
         name = self._name(told.listing, told.venue_order_id, told.client_order_id)
         if told.client_order_id and name != told.client_order_id:
             name = self._rename(name, told.client_order_id)
-        known = self._open.get(name) or self._ended.get(name)
-        merged = told if known is None else _merged(known, told)
-        if merged == known:
-            return None
+        if name in self._sent and _is_whole(told):
+            merged = told  # the common case: the first that is told, and all that there is to tell
+        else:
+            known = self._known(name)
+            merged = told if known is None else _merged(known, told)
+            if merged == known:
+                return None
         self._keep(name, merged)
         return merged
 
@@ -116,8 +112,9 @@ class OrderView:
         seen = {self._name(one.listing, one.venue_order_id, one.client_order_id) for one in open_now}
         return [
             one
-            for name, one in self._open.items()
-            if name not in seen and (listing is None or one.listing.venue_symbol == listing.venue_symbol)
+            for one in self.open
+            if self._name(one.listing, one.venue_order_id, one.client_order_id) not in seen
+            and (listing is None or one.listing.venue_symbol == listing.venue_symbol)
         ]
 
     # ---- inside
@@ -131,11 +128,12 @@ class OrderView:
         """An order that was first told of by the venue's id alone turns out to be one of ours."""
         known = self._open.pop(name, None) or self._ended.pop(name, None)
         if known is not None:
-            ours = self._open.get(client_order_id)
+            ours = self._known(client_order_id)
             self._keep(client_order_id, known if ours is None else _merged(ours, known))
         return client_order_id
 
     def _keep(self, name: str, order: Order) -> None:
+        self._sent.pop(name, None)
         if order.venue_order_id:
             self._names[(order.listing.venue_symbol, order.venue_order_id)] = name
         if not order.is_over:
@@ -147,6 +145,36 @@ class OrderView:
         if len(self._ended) > ENDED_KEPT:
             _, oldest = self._ended.popitem(last=False)
             self._names.pop((oldest.listing.venue_symbol, oldest.venue_order_id), None)
+
+
+def _pending(order: NewOrder) -> Order:
+    """An order as we know it before the venue has told anything."""
+    return Order(
+        listing=order.listing,
+        venue_order_id="",
+        client_order_id=order.client_order_id,
+        status=OrderStatus.PENDING_NEW,
+        side=order.side,
+        type=order.type,
+        time_in_force=order.time_in_force,
+        price=order.price,
+        quantity=order.quantity,
+        quote_quantity=order.quote_quantity,
+        reduce_only=order.reduce_only,
+    )
+
+
+def _is_whole(told: Order) -> bool:
+    """Whether nothing that we asked for would be lost by believing this message alone."""
+    return (
+        told.quantity is not None
+        and told.side is not None
+        and told.type is not None
+        and told.filled_quantity is not None
+        and told.client_order_id != ""
+        and told.status is not OrderStatus.UNKNOWN
+        and not told.fills
+    )
 
 
 def _merged(known: Order, told: Order) -> Order:

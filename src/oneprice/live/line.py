@@ -6,8 +6,8 @@ import asyncio
 import ssl
 import zlib
 from collections import deque
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -19,8 +19,38 @@ from oneprice.live.tls import refusal
 
 _PORTS = {"http": 80, "https": 443}
 _HEADER_BYTES_MAX = 65_536
-_HEADER_COST = 64  # so that many short ones count as well
+_TIMER_GRAIN_S = 0.001
 _DECODERS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+
+
+class HeaderView(Mapping[str, str]):
+    """An answer's headers, made readable when somebody looks. Of a repeated header the last counts."""
+
+    __slots__ = ("_named", "_raw")
+
+    def __init__(self, raw: dict[bytes, bytes]) -> None:
+        self._raw = raw
+        self._named: dict[str, str] | None = None
+
+    def _all(self) -> dict[str, str]:
+        if self._named is None:
+            self._named = {
+                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._raw.items()
+            }
+        return self._named
+
+    def __getitem__(self, name: str) -> str:
+        return self._all()[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As a dict's."""
+        return self._all().get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
 
 
 class LineConnection(asyncio.Protocol):
@@ -28,41 +58,51 @@ class LineConnection(asyncio.Protocol):
 
     __slots__ = (
         "_body",
-        "_body_bytes",
+        "_bytes_left",
         "_bytes_max",
         "_done",
-        "_header_bytes",
-        "_headers",
         "_line",
         "_parser",
-        "_status_seen",
+        "_raw_headers",
         "_transport",
+        "deadline",
         "idle_since",
+        "on_header",
         "served",
     )
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._transport: asyncio.Transport | None = None
+        self._raw_headers: dict[bytes, bytes] = {}
+        self.on_header = self._raw_headers.__setitem__  # called by the parser without any Python between
         self._parser = httptools.HttpResponseParser(self)
         self._done: asyncio.Future[HttpAnswer] | None = None
-        self._headers: dict[str, str] = {}
-        self._header_bytes = 0
         self._body: list[bytes] = []
-        self._body_bytes = self._bytes_max = 0
+        self._bytes_max = self._bytes_left = 0
         self.served = 0
-        self.idle_since = 0.0
+        self.idle_since = self.deadline = 0.0
 
     @property
     def is_open(self) -> bool:
         """Whether a request may be written."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, request: bytes, bytes_max: int) -> asyncio.Future[HttpAnswer]:
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nobody waits any more for what is on its way."""
+        return self._done is not None and self._done.cancelled()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is on its way."""
+        return self._done is not None
+
+    def send(self, request: bytes, bytes_max: int, deadline: float) -> asyncio.Future[HttpAnswer]:
         """Write a request; the future has its answer, or a NetworkError with outcome UNKNOWN."""
         assert self._done is None, "one request at a time"
         assert self._transport is not None, "only an open connection is taken"
-        self._bytes_max = bytes_max
+        self._bytes_max, self._bytes_left, self.deadline = bytes_max, bytes_max + _HEADER_BYTES_MAX, deadline
         done = self._done = self._line.loop.create_future()
         self._transport.write(request)
         return done
@@ -81,8 +121,12 @@ class LineConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, whose callbacks below put the answer together."""
+        self._bytes_left -= len(data)
         if self._done is None:
             self.abort("the server spoke without being asked")
+            return
+        if self._bytes_left < 0:
+            self.abort(f"the answer is too large: {self._bytes_max} bytes are allowed")
             return
         try:
             self._parser.feed_data(data)
@@ -101,41 +145,30 @@ class LineConnection(asyncio.Protocol):
 
     # ---- httptools
 
-    def on_message_begin(self) -> None:
-        """A status line begins."""
-        self._headers, self._header_bytes = {}, 0
-        self._body, self._body_bytes = [], 0
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header line."""
-        self._header_bytes += len(name) + len(value) + _HEADER_COST
-        if self._header_bytes > _HEADER_BYTES_MAX:
-            raise ValueError("too many headers")
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
-
     def on_body(self, body: bytes) -> None:
         """Some of the body."""
-        self._body_bytes += len(body)
-        if self._body_bytes > self._bytes_max:
-            raise ValueError(f"the answer has {self._body_bytes} bytes or more, {self._bytes_max} are allowed")
         self._body.append(body)
 
     def on_message_complete(self) -> None:
         """The answer is whole."""
         status = self._parser.get_status_code()
-        done = self._done
+        done, parts = self._done, self._body
+        raw = self._raw_headers.copy()
+        self._raw_headers.clear()
         if status < 200 or done is None:  # 1xx: the answer itself comes after
+            parts.clear()
             return
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        encoding = self._headers.get("content-encoding", "")
-        if encoding and encoding != "identity":
-            body = _decompressed(body, encoding, self._bytes_max)
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        headers = HeaderView(raw)
+        if b"Content-Encoding" in raw or b"content-encoding" in raw:
+            body = _decompressed(body, headers["content-encoding"], self._bytes_max)
+        if len(body) > self._bytes_max:
+            raise ValueError(f"the answer is too large: {self._bytes_max} bytes are allowed")
         self._done = None
-        answer = HttpAnswer(status, self._headers, body, self.served > 0)
+        answer = HttpAnswer(status, headers, body, self.served > 0)
         self.served += 1
         keep = self._parser.should_keep_alive()
-        self._parser = httptools.HttpResponseParser(self) if not keep else self._parser
         if not done.done():
             done.set_result(answer)
         if keep and self.is_open:
@@ -174,6 +207,8 @@ class Line:
         self._waiting: deque[asyncio.Future[LineConnection | None]] = deque()  # None: room for a new one
         self._opening = 0
         self._closed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self.opened = 0
 
     async def warm(self) -> None:
@@ -189,7 +224,7 @@ class Line:
             if errors and not self._connections:
                 raise errors[0]
 
-    async def request(
+    def request(
         self,
         method: str,
         target: str,
@@ -198,28 +233,28 @@ class Line:
         *,
         timeout_s: float,
         bytes_max: int,
-    ) -> HttpAnswer:
-        """One request, one whole answer, whatever its status."""
+    ) -> Awaitable[HttpAnswer]:
+        """One request, one whole answer, whatever its status. It leaves in this call where a connection is free."""
         lines = [method, " ", self._prefix, target, self._fixed]
         for name, value in headers:
             lines += (name, ": ", value, "\r\n")
         if body or method not in ("GET", "DELETE"):
             lines.append(f"Content-Length: {len(body)}\r\n")
         lines.append("\r\n")
-        head = "".join(lines).encode("latin-1")
+        whole = "".join(lines).encode("latin-1") + body
         deadline = self.loop.time() + timeout_s
+        if self._timer is None or deadline < self._timer_at:
+            self._arm(deadline)
         connection = self._take()
         if connection is None:
-            connection = await self._obtain(deadline, timeout_s)
-        done = connection.send(head + body if body else head, bytes_max)
-        timer = self.loop.call_at(deadline, connection.abort, f"no answer within {timeout_s:g} s")
-        try:
-            return await done
-        except asyncio.CancelledError:
-            connection.abort("given up")  # its answer would be taken for the next one's
-            raise
-        finally:
-            timer.cancel()
+            return self._later(whole, bytes_max, deadline, timeout_s)
+        return connection.send(whole, bytes_max, deadline)
+
+    async def _later(self, whole: bytes, bytes_max: int, deadline: float, timeout_s: float) -> HttpAnswer:
+        for one in [one for one in self._connections if one.is_given_up]:
+            one.abort("given up")
+        connection = await self._obtain(deadline, timeout_s)
+        return await connection.send(whole, bytes_max, deadline)
 
     async def close(self) -> None:
         """Drop all connections."""
@@ -230,6 +265,8 @@ class Line:
                 waiter.set_exception(self._unsent("the line is closed"))
         for connection in list(self._connections):
             connection.abort("the line is closed")
+        if self._timer is not None:
+            self._timer.cancel()
 
     # ---- for connections
 
@@ -248,6 +285,24 @@ class Line:
         self._tell_next(None)
 
     # ---- inside
+
+    def _arm(self, at: float) -> None:
+        """One timer for all requests: it is set for the earliest deadline, and mostly finds nothing to do."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self.loop.call_at(at, self._look_at_deadlines)
+
+    def _look_at_deadlines(self) -> None:
+        self._timer = None
+        now = self.loop.time() + _TIMER_GRAIN_S
+        busy = [one for one in self._connections if one.is_busy]
+        for one in busy:
+            if one.deadline <= now:
+                one.abort("no answer within its time")
+        left = [one.deadline for one in busy if one.is_busy]
+        if left:
+            self._arm(min(left))
 
     def _tell_next(self, connection: LineConnection | None) -> bool:
         while self._waiting:

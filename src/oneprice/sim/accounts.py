@@ -38,7 +38,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Balance:
-    """One asset in one wallet. `held`: of orders (and, on perpetuals, nothing: margin is computed). `version` counts."""
+    """One asset in one wallet. `held`: of orders (on perpetuals nothing: margin is computed). `version` counts changes."""
 
     __slots__ = ("free", "held", "version")
 
@@ -103,7 +103,7 @@ class Accounts:
         self._by_key: dict[str, tuple[Account, ApiKey]] = {}
         self._next_uid = FIRST_UID
 
-    def open(self, keys: Iterable[ApiKey], funds: Mapping[str, Mapping[str, Decimal]] = {}) -> Account:  # noqa: B006
+    def open(self, keys: Iterable[ApiKey], funds: Mapping[str, Mapping[str, Decimal]] = {}) -> Account:
         """A new account. Raises ValueError for a key that is taken."""
         given = list(keys)
         for key in given:

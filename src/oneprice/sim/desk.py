@@ -53,10 +53,10 @@ class TradingDesk:
         self._faults = faults
         self._store = OrderStore(rules)
         self._prices = ReferencePrices()
+        # A spot desk has one too, which knows no listing: every margin is 0 there.
         self._perpetuals = PerpetualMoney(accounts, self.wallet, rules, self._store, self._prices)
-        self._funds: Money = self._perpetuals
-        if all(listing.instrument.kind is Kind.SPOT for listing in market.listings.values()):
-            self._funds = SpotMoney(accounts, self.wallet, rules)
+        is_spot = all(listing.instrument.kind is Kind.SPOT for listing in market.listings.values())
+        self._funds: Money = SpotMoney(accounts, self.wallet, rules) if is_spot else self._perpetuals
         self._floor = Floor(self.wallet, rules, self._store, self._funds, self._tell)
         self._next_order_id = market.now_ns // 1_000_000
         self._countdowns: dict[tuple[int, str], tuple[int, Account, SimListing | None]] = {}
@@ -64,7 +64,8 @@ class TradingDesk:
         assert market.listings, "a desk opens on a market that has started"
         for listing in market.listings.values():
             self._floor.watch(listing)
-            self._perpetuals.know(listing)
+            if not is_spot:
+                self._perpetuals.know(listing)
 
     # ---- orders ---------------------------------------------------------------------------------------
 
@@ -74,9 +75,9 @@ class TradingDesk:
 
     def place(self, account: Account, listing: SimListing, ticket: Ticket, now_ns: int) -> SimOrder:
         """A new order, which may be over already on return: filled, or ended by its time in force."""
-        self._check_open(account, listing)
+        self._check_trading(account, listing)
         intent = check_ticket(listing, ticket, self.rules, self._prices.of(listing), owner_of(account))
-        self._check_place(account, listing, ticket)
+        self._check_id_and_count(account, listing, ticket)
         if ticket.reduce_only:
             intent = self._reduced(account, listing, intent)
         self._check_taking(account, listing, ticket, intent)
@@ -132,7 +133,8 @@ class TradingDesk:
         assert order.lots is not None, "only limit orders rest"
         price_ticks = order.price_ticks if price is None else ticks_of(listing, price)
         lots = order.lots if quantity is None else lots_of(listing, quantity, self.rules)
-        check_worth(listing, worth(listing, price_ticks, lots))
+        if not order.reduce_only:
+            check_worth(listing, worth(listing, price_ticks, lots))
         if price_ticks != order.price_ticks:
             check_band(listing, price_ticks, self.rules, self._prices.of(listing))
             if order.time_in_force is TimeInForce.POST_ONLY and listing.engine.would_take(order.side, price_ticks):
@@ -252,7 +254,7 @@ class TradingDesk:
 
     def funding_payments(self, account: Account, listing: SimListing | None = None) -> list[FundingPayment]:
         """Oldest first."""
-        payments = self._perpetuals.payments.get(account.uid, [])
+        payments = self._perpetuals.payments[account.uid]
         return [payment for payment in payments if listing is None or payment.key == listing.key]
 
     # ---- time -----------------------------------------------------------------------------------------
@@ -270,13 +272,13 @@ class TradingDesk:
 
     # ---- inside ---------------------------------------------------------------------------------------
 
-    def _check_open(self, account: Account, listing: SimListing) -> None:
+    def _check_trading(self, account: Account, listing: SimListing) -> None:
         if self.is_halted(listing):
             raise Refused(Reason.HALTED, listing.key)
         if account.hedge_mode and listing.instrument.kind is Kind.PERPETUAL:
             raise Refused(Reason.HALTED, "hedge mode is not traded here; switch to one-way mode")
 
-    def _check_place(self, account: Account, listing: SimListing, ticket: Ticket) -> None:
+    def _check_id_and_count(self, account: Account, listing: SimListing, ticket: Ticket) -> None:
         name = ticket.client_order_id
         if name and self.rules.duplicate_ids is DuplicateIds.REFUSED_WHILE_OPEN:
             same = self._store.open_with_client_id(account, listing.key, name)
@@ -310,7 +312,10 @@ class TradingDesk:
             raise Refused(Reason.INSUFFICIENT_BALANCE, "fault reject_order")
 
     def _fills_in_part(self, order: SimOrder) -> bool:
-        """Whether the fault partial_fill strikes an order, which it does only when that takes."""
+        """Whether the fault partial_fill strikes an order, which it does only when that takes.
+
+        For a limit order the agents' side is thinned; a market order, which reaches all of it, is cut in half instead.
+        """
         if order.time_in_force is TimeInForce.POST_ONLY:
             return False
         if order.price_ticks is not None and not order.listing.engine.would_take(order.side, order.price_ticks):

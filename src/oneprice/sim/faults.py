@@ -64,6 +64,22 @@ _BY_COUNT = frozenset(
 )
 """These hit once when neither seconds nor a count is given."""
 
+_STATES = frozenset(
+    {
+        FaultKind.FREEZE,
+        FaultKind.HALF_OPEN,
+        FaultKind.REFUSE,
+        FaultKind.SLOW,
+        FaultKind.STALE_SNAPSHOT,
+        FaultKind.RESTART,
+        FaultKind.HALT,
+        FaultKind.CLOCK_SKEW,
+    }
+)
+"""These are on or off and hit nothing that could be counted: by a count they would never end."""
+
+_ON_MAX = 100
+
 _SECONDS_MAX = 3_600.0
 _DELAY_MS_MAX = 3_600_000
 
@@ -111,9 +127,13 @@ class FaultBoard:
             raise ValueError(f"seconds must be above 0 and at most {_SECONDS_MAX:.0f}, got {seconds}")
         if count is not None and count < 1:
             raise ValueError(f"count must be at least 1, got {count}")
+        if count is not None and order.kind in _STATES:
+            raise ValueError(f"{order.kind} lasts for seconds and takes no count")
         delay_ms_min = -_DELAY_MS_MAX if order.kind is FaultKind.CLOCK_SKEW else 0
         if not delay_ms_min <= order.delay_ms <= _DELAY_MS_MAX:
             raise ValueError(f"delay_ms must be {delay_ms_min}..{_DELAY_MS_MAX}, got {order.delay_ms}")
+        if len(self.status()) >= _ON_MAX:
+            raise ValueError(f"{_ON_MAX} faults are on already; clear them first")
         until = None if seconds is None else self._clock() + int(seconds * 1e9)
         fault = Fault(order.kind, until, count, order.delay_ms, order.target)
         self._faults.append(fault)

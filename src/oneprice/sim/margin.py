@@ -5,6 +5,7 @@ match adds to one side's cost what it takes from the other's, fees go to the rev
 There is no liquidation: a wallet may go below zero.
 """
 
+from collections import defaultdict, deque
 from decimal import Decimal
 
 import msgspec
@@ -18,6 +19,9 @@ from oneprice.sim.orders import DeskRules, Reason, Refused, SimOrder
 from oneprice.sim.reference import ReferencePrices
 from oneprice.sim.spot_money import Settled
 from oneprice.sim.ticket_check import Intent, worth
+
+_PAYMENTS_KEPT_MAX = 10_000
+"""Funding payments of one account that are remembered."""
 
 
 class FundingPayment(msgspec.Struct, frozen=True):
@@ -49,7 +53,7 @@ class PerpetualMoney:
         self._store = store
         self._prices = prices
         self._listings: dict[str, SimListing] = {}
-        self.payments: dict[int, list[FundingPayment]] = {}
+        self.payments: defaultdict[int, deque[FundingPayment]] = defaultdict(lambda: deque(maxlen=_PAYMENTS_KEPT_MAX))
 
     def know(self, listing: SimListing) -> None:
         """Positions in this listing belong to this desk."""
@@ -65,10 +69,10 @@ class PerpetualMoney:
         """Raises Refused(BAD_LEVERAGE) when out of range, or when less of it would need more than there is."""
         if not 1 <= leverage <= self._rules.leverage_max:
             raise Refused(Reason.BAD_LEVERAGE, f"leverage must be 1..{self._rules.leverage_max}, got {leverage}")
-        before = self.leverage(account, listing)
+        before, is_less = dict(account.leverages), leverage < self.leverage(account, listing)
         account.leverages[listing.key] = leverage
-        if leverage < before and self._left(account, listing.instrument.quote) < 0:
-            account.leverages[listing.key] = before
+        if is_less and self._left(account, listing.instrument.quote) < 0:
+            account.leverages = before
             raise Refused(Reason.BAD_LEVERAGE, f"leverage {leverage} would need more margin than there is")
 
     def available(self, account: Account, asset: str) -> Decimal:
@@ -165,7 +169,7 @@ class PerpetualMoney:
             self._credit(account, listing.instrument.quote, amount)
             if account is not self._accounts.house:
                 payment = FundingPayment(now_ns, listing.key, amount, rate)
-                self.payments.setdefault(account.uid, []).append(payment)
+                self.payments[account.uid].append(payment)
                 paid.append((account, amount))
         return paid
 

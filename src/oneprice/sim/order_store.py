@@ -19,13 +19,14 @@ _SECOND_NS = 1_000_000_000
 class _File:
     """What is known of one account. Dicts keep the order of placing."""
 
-    __slots__ = ("by_client", "fills", "open", "orders")
+    __slots__ = ("by_client", "fills", "fills_of", "open", "orders")
 
     def __init__(self) -> None:
         self.orders: dict[int, SimOrder] = {}
         self.open: dict[int, SimOrder] = {}
         self.by_client: dict[tuple[str, str], SimOrder] = {}
         self.fills: deque[SimFill] = deque(maxlen=FILLS_KEPT_MAX)
+        self.fills_of: dict[int, list[SimFill]] = {}
 
 
 class OrderStore:
@@ -60,7 +61,9 @@ class OrderStore:
 
     def add_fill(self, fill: SimFill) -> None:
         """A new match of one of the orders."""
-        self._file(fill.order.account).fills.append(fill)
+        file = self._file(fill.order.account)
+        file.fills.append(fill)
+        file.fills_of.setdefault(fill.order.order_id, []).append(fill)
 
     def forget(self, now_ns: int) -> None:
         """Drop what the rules say is gone by now."""
@@ -124,11 +127,11 @@ class OrderStore:
         after_id: int,
     ) -> list[SimFill]:
         """By time of the match, both ends included, oldest first."""
+        file = self._file(account)
         return [
             fill
-            for fill in self._file(account).fills
+            for fill in (file.fills if order_id is None else file.fills_of.get(order_id, ()))
             if (listing is None or fill.order.listing is listing)
-            and (order_id is None or fill.order.order_id == order_id)
             and fill.fill_id > after_id
             and since_ns <= fill.ts_ns
             and (until_ns is None or fill.ts_ns <= until_ns)
@@ -143,7 +146,9 @@ class OrderStore:
         return found
 
     def _forget(self, order: SimOrder) -> None:
-        self._file(order.account).orders.pop(order.order_id, None)
+        file = self._file(order.account)
+        file.orders.pop(order.order_id, None)
+        file.fills_of.pop(order.order_id, None)
         self._unname(order)
 
     def _unname(self, order: SimOrder) -> None:

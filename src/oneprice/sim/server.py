@@ -87,7 +87,6 @@ class SimServer:
         self._driver: asyncio.Task[None] | None = None
         self._may_write = asyncio.Event()
         self._may_write.set()
-        self._is_stopping = False
         self._snapshots_frozen = False
         self._restarting = False
         self._control_transport: asyncio.BaseTransport | None = None
@@ -171,7 +170,6 @@ class SimServer:
 
     async def stop(self) -> None:
         """Close everything; safe to call twice. Raises what broke the driver, if something did."""
-        self._is_stopping = True
         driver, self._driver = self._driver, None
         if driver is not None:
             driver.cancel()
@@ -272,13 +270,13 @@ class SimServer:
 
     async def _until(self, due_ns: int) -> None:
         """Wait for the server's own clock, which need not be the loop's."""
-        while self._clock() < due_ns and not self._is_stopping:  # noqa: ASYNC110 - tests set the clock by hand
+        while self._clock() < due_ns:  # noqa: ASYNC110 - tests set the clock by hand
             await asyncio.sleep(TICK_S)
 
     async def _hang(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         """Say nothing until the client gives up or the fault's time is over, then cut the connection."""
         while request.transport is not None and not request.transport.is_closing():
-            if self._is_stopping or (fault.until_ns is not None and self._clock() >= fault.until_ns):
+            if fault.until_ns is not None and self._clock() >= fault.until_ns:
                 request.transport.abort()
                 break
             await asyncio.sleep(_HANG_CHECK_S)

@@ -105,13 +105,12 @@ class SpotMoney:
             freed = worth(order.listing, order.price_ticks, lots)
         else:
             freed = paid
+        assert paid <= freed <= order.held, "a match cannot cost more than its order holds"
         balance = order.account.balance(self._wallet, asset)
         order.held = money.minus(order.held, freed)
         balance.held = money.minus(balance.held, freed)
         balance.free = money.plus(balance.free, money.minus(freed, paid))
         balance.version += 1
-        assert order.held >= 0, "a match cannot cost more than its order holds"
-        assert balance.free >= 0, "a match cannot cost more than its order holds"
 
     def _credit(self, account: Account, asset: str, amount: Decimal) -> None:
         balance = account.balance(self._wallet, asset)

@@ -44,13 +44,15 @@ def lots_per_step(listing: SimListing) -> int:
 def check_ticket(listing: SimListing, ticket: Ticket, rules: DeskRules, reference: Decimal, owner: str) -> Intent:
     """Tick, lot, minimum and maximum quantity, minimum notional and price band, in this order.
 
-    `reference` is the price that the band lies around. Raises Refused.
+    Reduce-only tickets may be worth less, or the small rest of a position could not be closed. `reference` is the price
+    that the band lies around. Raises Refused.
     """
     if ticket.price is None:
         return _market_intent(listing, ticket, rules, owner)
     price_ticks = ticks_of(listing, ticket.price)
     lots = lots_of(listing, ticket.quantity, rules)
-    check_worth(listing, worth(listing, price_ticks, lots))
+    if not ticket.reduce_only:
+        check_worth(listing, worth(listing, price_ticks, lots))
     check_band(listing, price_ticks, rules, reference)
     return Intent(
         side=ticket.side,
@@ -105,7 +107,8 @@ def _market_intent(listing: SimListing, ticket: Ticket, rules: DeskRules, owner:
     met = listing.engine.preview(owner, ticket.side, lots, None, ticket.self_trade)
     cost = money.total([worth(listing, price, met_lots) for price, met_lots in met])
     rest = lots - sum(met_lots for _, met_lots in met)
-    check_worth(listing, money.plus(cost, worth(listing, met[-1][0] if met else best, rest)))
+    if not ticket.reduce_only:
+        check_worth(listing, money.plus(cost, worth(listing, met[-1][0] if met else best, rest)))
     return Intent(side=ticket.side, lots=lots, price_ticks=None, worth=cost, target_lots=lots)
 
 

@@ -188,10 +188,10 @@ class BinanceAccount:
         query = () if listing is None else (("symbol", listing.venue_symbol),)
         weight = self._facts.open_all_weight if listing is None else self._facts.open_weight
         request = _query(self._path("/openOrders"), query, weight)
-        return self._reader.call(request, list[OrderRow], lambda rows: [self._order(row) for row in rows])
+        return self._reader.call(request, list[OrderRow], lambda rows: [self._order(row, listing) for row in rows])
 
     def fills(self, query: FillsQuery) -> Call[FillsPage]:
-        """Raises ValueError for an `after_id` that is none of Binance's."""
+        """Raises InvalidRequestError (NOT_SENT) for an `after_id` that is none of Binance's."""
         facts = self._facts
         weight = facts.fills_of_order_weight if query.venue_order_id else facts.fills_weight
         request = _query(facts.fills_path, fills.asked(query, facts.fills_days), weight)
@@ -357,8 +357,8 @@ class BinanceAccount:
         except InvalidResponseError:
             raise invalid(self._reader.venue, LISTEN_KEY, "not of its form", b"(not shown)") from None
 
-    def _order(self, row: OrderRow) -> Order:
-        return order_of(row, self._names.listing(row.symbol), self._names)
+    def _order(self, row: OrderRow, listing: SymbolInfo | None) -> Order:
+        return order_of(row, listing or self._names.listing(row.symbol), self._names)
 
     def _cancelled(self, rows: Sequence[CancelledRow], listing: SymbolInfo) -> list[Order]:
         single = [report for row in rows for report in (row.order_reports or [row])]

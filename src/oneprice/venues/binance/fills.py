@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from oneprice.errors import InvalidRequestError, Outcome
 from oneprice.model import Fill, Side
 from oneprice.venues.binance.bodies import MS
+from oneprice.venues.binance.errors import VENUE_NAME
 from oneprice.venues.binance.names import Names
 from oneprice.venues.binance.orders import SIDES, fill_fees
 from oneprice.venues.kit import BodyError, FillsPage, FillsQuery, Millis, Number, Sequenced
@@ -39,7 +41,7 @@ class TradeRow(msgspec.Struct, rename="camel"):
 
 
 def asked(query: FillsQuery, days: int) -> tuple[tuple[str, str], ...]:
-    """The parameters. `days`: over how many a request by time may reach."""
+    """The parameters. `days`: over how many a request by time may reach. Raises InvalidRequestError (NOT_SENT)."""
     told = [("symbol", query.listing.venue_symbol)]
     if query.venue_order_id:
         told.append(("orderId", query.venue_order_id))
@@ -82,7 +84,8 @@ def _by_time(query: FillsQuery) -> bool:
 
 def _number(after_id: str) -> int:
     if not (after_id.isascii() and after_id.isdigit()):
-        raise ValueError(f"after_id {after_id!r} is no fill id of Binance")
+        why = f"after_id {after_id!r} is no fill id of Binance"
+        raise InvalidRequestError(VENUE_NAME, why, outcome=Outcome.NOT_SENT)
     return int(after_id)
 
 

@@ -232,7 +232,9 @@ class KeyRights(msgspec.Struct, rename="camel"):
 
 
 _SCOPES: Mapping[str, str] = {
-    field.name: field.encode_name for field in msgspec.structs.fields(KeyRights) if field.type is bool
+    field.name: field.encode_name
+    for field in msgspec.structs.fields(KeyRights)
+    if field.type is bool and field.name != "ip_restrict"
 }
 
 

@@ -6,6 +6,8 @@ Source: binance-spot-api-docs web-socket-api.md; USDⓈ-M websocket API.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from oneprice.errors import ExchangeAPIError, InvalidOrderError, Outcome
 from oneprice.model import MarketKind, NewOrder, Order, OrderRef
 from oneprice.venues.binance.account_facts import AccountFacts
@@ -57,8 +59,7 @@ class BinanceOrderEntry:
 
     def place(self, order: NewOrder, number: int, time_ns: int) -> bytes:
         """The same words as over REST."""
-        asked: Parameters = {**parameters(order, self._venue, self._kind)}
-        return self._command("order.place", asked, number, time_ns)
+        return self._command("order.place", parameters(order, self._venue, self._kind), number, time_ns)
 
     def cancel(self, ref: OrderRef, number: int, time_ns: int) -> bytes:
         """By Binance's id where it is known."""
@@ -89,7 +90,7 @@ class BinanceOrderEntry:
         """Spot answers a request of its own; perpetuals a ping of the protocol."""
         return request(PING, "ping", {}) if self._kind is MarketKind.SPOT else None
 
-    def _command(self, method: str, asked: Parameters, number: int, time_ns: int) -> bytes:
+    def _command(self, method: str, asked: Mapping[str, str | int], number: int, time_ns: int) -> bytes:
         if self._signing.is_ed25519:
             told = self._signing.dated(asked, time_ns)
         else:

@@ -7,6 +7,7 @@ the parameters but `signature`, sorted by name, raw. Source: binance-spot-api-do
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from oneprice.venues.kit import Credentials, Request, Wire
@@ -41,28 +42,29 @@ class Signing:
             text = encoded(request.query)
             return Wire(request.method, f"{request.path}?{text}" if text else request.path, headers, request.body)
         if request.method in _IN_BODY:
-            payload = b"timestamp=%d&%brecvWindow=%d" % (time_ns // _MS, _more(request.body), RECV_WINDOW_MS)
-            return Wire(request.method, request.path, self._form, b"%b&signature=%b" % (payload, self._told(payload)))
-        query = _more(encoded(request.query).encode())
-        payload = b"timestamp=%d&%brecvWindow=%d" % (time_ns // _MS, query, RECV_WINDOW_MS)
-        target = f"{request.path}?{payload.decode()}&signature={self._told(payload).decode()}"
-        return Wire(request.method, target, self._bare)
+            more = request.body + b"&" if request.body else b""
+            payload = b"timestamp=%d&%brecvWindow=%d" % (time_ns // _MS, more, RECV_WINDOW_MS)
+            body = b"%b&signature=%b" % (payload, self._told(payload).encode())
+            return Wire(request.method, request.path, self._form, body)
+        query = encoded(request.query) + "&" if request.query else ""
+        text = f"timestamp={time_ns // _MS}&{query}recvWindow={RECV_WINDOW_MS}"
+        return Wire(request.method, f"{request.path}?{text}&signature={self._told(text.encode())}", self._bare)
 
-    def parameters(self, asked: Parameters, time_ns: int) -> Parameters:
+    def parameters(self, asked: Mapping[str, str | int], time_ns: int) -> Parameters:
         """WS API parameters with key, time and signature. Numbers stay numbers in JSON and are signed as they read."""
-        told = dict(sorted({**self.dated(asked, time_ns), "apiKey": self._api_key}.items()))
-        payload = "&".join([f"{name}={value}" for name, value in told.items()])
+        told = {"apiKey": self._api_key, **asked, "recvWindow": RECV_WINDOW_MS, "timestamp": time_ns // _MS}
+        payload = "&".join([f"{name}={told[name]}" for name in sorted(told)])
         told["signature"] = self._sign(payload.encode())
         return told
 
-    def dated(self, asked: Parameters, time_ns: int) -> Parameters:
+    def dated(self, asked: Mapping[str, str | int], time_ns: int) -> Parameters:
         """WS API parameters of a connection that has logged in."""
         return {**asked, "recvWindow": RECV_WINDOW_MS, "timestamp": time_ns // _MS}
 
-    def _told(self, payload: bytes) -> bytes:
+    def _told(self, payload: bytes) -> str:
         """The signature as it stands in a URL: base64 has characters that do not stand there bare."""
         told = self._sign(payload)
-        return (quote(told, safe="") if self.is_ed25519 else told).encode()
+        return quote(told, safe="") if self.is_ed25519 else told
 
 
 def encoded(query: tuple[tuple[str, str], ...]) -> str:
@@ -75,7 +77,3 @@ def encoded(query: tuple[tuple[str, str], ...]) -> str:
 def form(fields: tuple[tuple[str, str], ...]) -> bytes:
     """A form body, to be signed by `Signing.wire`."""
     return encoded(fields).encode()
-
-
-def _more(text: bytes) -> bytes:
-    return text + b"&" if text else b""

@@ -34,6 +34,7 @@ class ExecutionReport(msgspec.Struct):
     time_in_force: str = msgspec.field(name="f")
     quantity: Number = msgspec.field(name="q")
     price: Number = msgspec.field(name="p")
+    execution: str = msgspec.field(name="x")
     status: str = msgspec.field(name="X")
     order_id: Sequenced = msgspec.field(name="i")
     filled: Number = msgspec.field(name="z")
@@ -103,7 +104,7 @@ def execution(told: ExecutionReport, names: Names) -> list[UserEvent]:
         time_ns=told.time * MS,
         created_ns=told.created * MS,
     )
-    if not told.last_quantity:
+    if told.execution != "TRADE" or not told.last_quantity:
         return [OrderUpdate(order)]
     if told.last_quantity < 0 or told.last_price <= 0 or told.trade_id < 0:
         raise BodyError(f"fill {told.trade_id} of {told.last_quantity} at {told.last_price}")

@@ -65,9 +65,9 @@ class DepositRow(msgspec.Struct, rename="camel"):
     id: str
     amount: Number
     coin: str
-    network: str
     status: int
     insert_time: Millis
+    network: str = ""
     tx_id: str = ""
 
 
@@ -77,9 +77,9 @@ class WithdrawalRow(msgspec.Struct, rename="camel"):
     id: str
     amount: Number
     coin: str
-    network: str
     status: int
     apply_time: str
+    network: str = ""
     transaction_fee: Number | None = None
     tx_id: str = ""
 

@@ -31,6 +31,8 @@ _MOVES = frozenset(
     )
 )
 """Reasons of an ACCOUNT_UPDATE that bring assets into the wallet or out of it."""
+_MATCHES = frozenset({"TRADE", "CALCULATED"})
+"""Executions with a fill; the second is a liquidation's."""
 
 
 class ChangedOrder(msgspec.Struct):
@@ -43,6 +45,7 @@ class ChangedOrder(msgspec.Struct):
     time_in_force: str = msgspec.field(name="f")
     quantity: Number = msgspec.field(name="q")
     price: Number = msgspec.field(name="p")
+    execution: str = msgspec.field(name="x")
     status: str = msgspec.field(name="X")
     order_id: Sequenced = msgspec.field(name="i")
     filled: Number = msgspec.field(name="z")
@@ -137,7 +140,7 @@ def order_update(told: OrderTradeUpdate, names: Names) -> list[UserEvent]:
         reason=reason,
         time_ns=row.time * MS,
     )
-    if not row.last_quantity:
+    if row.execution not in _MATCHES or not row.last_quantity:
         return [OrderUpdate(order)]
     return [FillUpdate(_fill(row, listing, fill_fees(row.commission_asset, row.commission, names))), OrderUpdate(order)]
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Generic
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -89,7 +89,8 @@ class GateAccount(ABC, Generic[O, F]):
         self._listings = {listing.venue_symbol: listing for listing in listings}
 
     def wire(self, request: Request, time_ns: int) -> Wire:
-        """The query is signed as it was before percent-encoding. Orders get the time at which they expire."""
+        """Path and query are signed as they were before percent-encoding (of the path unverified). Orders get the time
+        at which they expire."""
         method, path, body = request.method, request.path, request.body
         raw, target = "", path
         if request.query:
@@ -104,7 +105,7 @@ class GateAccount(ABC, Generic[O, F]):
         headers: tuple[tuple[str, str], ...] = (
             ("KEY", self._signing.api_key),
             ("Timestamp", str(time_s)),
-            ("SIGN", self._signing.request(method, path, raw, body, time_s)),
+            ("SIGN", self._signing.request(method, unquote(path) if "%" in path else path, raw, body, time_s)),
         )
         if not body:
             return Wire(method, target, headers + request.headers)
@@ -180,8 +181,9 @@ class GateAccount(ABC, Generic[O, F]):
         raise self._only_perpetuals("position mode")
 
     def permissions(self) -> Call[KeyPermissions]:
-        """All None for keys that may not ask, as those of a sub-account (unverified)."""
-        return wallet.permissions(self._reader, self.kind, self._private)
+        """All None for keys that may not ask, as those of a sub-account (unverified), and where ours is not to be told
+        from the others."""
+        return wallet.permissions(self._reader, self.kind, self._private, self._signing.api_key)
 
     def networks(self, asset: AssetName) -> Call[list[AssetNetwork]]:
         """Fees are in another list of Gate's, so None here."""
@@ -218,15 +220,15 @@ class GateAccount(ABC, Generic[O, F]):
     def user_stream(self, ticket: Ticket | None) -> UserStream:
         """Orders, matches, balances and, of perpetuals, positions."""
         user = "" if ticket is None else ticket.value
-        return GateUserStream(self._stream_url, self._product, self._codec, self._signing, self.listing, user)
+        return GateUserStream(self._stream_url, self._product, self._codec, self._signing, self._listing, user)
 
     def order_entry(self) -> OrderEntry | None:
         """The public connection's URL, logged in."""
-        return GateOrderEntry(self._stream_url, self._product, self._codec, self._signing, self.listing)
+        return GateOrderEntry(self._stream_url, self._product, self._codec, self._signing, self._listing)
 
     # ------------------------------------------------------------------ inside
 
-    def listing(self, venue_symbol: str) -> SymbolInfo:
+    def _listing(self, venue_symbol: str) -> SymbolInfo:
         """The known one, or a stand-in."""
         return self._listings.get(venue_symbol) or unlisted(self.venue, self.kind, venue_symbol)
 
@@ -300,7 +302,7 @@ class GateAccount(ABC, Generic[O, F]):
         """Raises BodyError when there may be more: an open order that is missed would be taken for ended."""
         if len(rows) >= OPEN_ORDERS_MAX:
             raise BodyError(f"{len(rows)} open orders came, which may not be all")
-        return [self._codec.order_of(row, self.listing(row.symbol)) for row in rows]
+        return [self._codec.order_of(row, self._listing(row.symbol)) for row in rows]
 
     def _only_perpetuals(self, what: str) -> NotSupported:
         return NotSupported(f"{self._errors.venue} has no {what}: only perpetuals have")

@@ -148,7 +148,7 @@ class FuturesAccount(GateAccount[FuturesOrder, FuturesFill]):
         """Those that are held."""
 
         def convert(rows: list[PositionRow]) -> list[Position]:
-            return [position_of(row, self.listing(row.contract)) for row in rows if row.size]
+            return [position_of(row, self._listing(row.contract)) for row in rows if row.size]
 
         return self._reader.call(self._request("GET", "/positions", ("holding", "true")), list[PositionRow], convert)
 

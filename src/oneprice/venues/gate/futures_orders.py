@@ -28,6 +28,7 @@ from oneprice.venues.gate.spot_orders import POINT
 from oneprice.venues.kit import BodyError, Number, ns_of, positive
 
 SETTLE = "USDT"
+MILLIS_FROM = 10**11  # in seconds this would be the year 5138, in milliseconds it is 1973
 STATES = {"open": True, "finished": False}
 
 
@@ -67,9 +68,10 @@ class FuturesOrder(msgspec.Struct, kw_only=True):
 
 
 class FuturesFill(msgspec.Struct, kw_only=True):
-    """A match. The fee is in the settlement asset."""
+    """A match. The fee is in the settlement asset. `/my_trades_timerange` says `trade_id` for `id`."""
 
-    id: str | int
+    id: str | int = ""
+    trade_id: str | int = ""
     order_id: str | int
     contract: str
     size: Number
@@ -88,7 +90,10 @@ class FuturesFill(msgspec.Struct, kw_only=True):
 
 
 class PositionRow(msgspec.Struct, kw_only=True):
-    """A row of `/positions`, or of the stream. `leverage` 0: cross margin, limited by `cross_leverage_limit`."""
+    """A row of `/positions`, or of the stream, which alone has `time_ms`.
+
+    `leverage` 0: cross margin, limited by `cross_leverage_limit`.
+    """
 
     contract: str
     size: Number
@@ -143,19 +148,20 @@ def order_of(row: FuturesOrder, listing: SymbolInfo) -> Order:
         filled_quantity=filled,
         filled_quote=_worth(row.fill_price, filled, listing),
         reduce_only=row.is_reduce_only,
-        reason=row.finish_as,
+        reason="" if is_open else row.finish_as,
         time_ns=_time_ns(row),
         created_ns=_either(row.create_time_ms, row.create_time),
     )
 
 
 def fill_of(row: FuturesFill, listing: SymbolInfo) -> Fill:
-    """Raises BodyError for a size of 0."""
-    if not row.size:
-        raise BodyError(f"the size of trade {row.id} is 0")
+    """Raises BodyError for one without an id, and for a size of 0."""
+    number = str(row.id or row.trade_id)
+    if not number or not row.size:
+        raise BodyError(f"a trade has the id {number!r} and the size {row.size}")
     return Fill(
         listing=listing,
-        venue_fill_id=str(row.id),
+        venue_fill_id=number,
         venue_order_id=str(row.order_id),
         client_order_id=client_id(row.text),
         side=Side.BUY if row.size > 0 else Side.SELL,
@@ -168,13 +174,13 @@ def fill_of(row: FuturesFill, listing: SymbolInfo) -> Fill:
 
 
 def position_of(row: PositionRow, listing: SymbolInfo) -> Position:
-    """A price of 0 stands for none."""
+    """A price of 0 stands for none. The stream's `liq_price` is documented as given up: it is not believed."""
     return Position(
         listing=listing,
         quantity=row.size,
         entry_price=row.entry_price or None,
         mark_price=row.mark_price or None,
-        liquidation_price=row.liq_price or None,
+        liquidation_price=row.liq_price or None if row.time_ms is None else None,
         unrealised_pnl=row.unrealised_pnl,
         leverage=row.leverage or row.cross_leverage_limit or row.leverage,
         time_ns=_either(row.time_ms, row.update_time),
@@ -209,9 +215,9 @@ def _worth(price: Decimal | None, filled: Decimal | None, listing: SymbolInfo) -
 
 def _time_ns(row: FuturesOrder) -> int:
     """Of this state. The stream's `update_time` is in milliseconds, that of answers in seconds."""
-    if row.create_time_ms is not None:
-        return _either(row.update_time or row.finish_time_ms or row.create_time_ms, None)
-    return _either(None, row.update_time or row.finish_time or row.create_time)
+    if row.update_time:
+        return ns_of(row.update_time, "ms" if row.update_time >= MILLIS_FROM else "s")
+    return _either(row.finish_time_ms, row.finish_time) or _either(row.create_time_ms, row.create_time)
 
 
 def _either(millis: Decimal | None, seconds: Decimal | None) -> int:

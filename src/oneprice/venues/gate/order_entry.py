@@ -35,12 +35,13 @@ NUMBER_LENGTH_MAX = 18
 
 
 class Header(msgspec.Struct):
-    """`status` is like that of HTTP. Times in milliseconds."""
+    """`status` is like that of HTTP. Times in milliseconds. The reset has two names: most frames lack a letter."""
 
-    status: str = ""
+    status: str | int = ""
     channel: str = ""
-    response_time: str = ""
-    x_gate_ratelimit_reset_timestamp: int | None = None
+    response_time: str | int = ""
+    x_gate_ratelimit_reset_timestamp: str | int = ""
+    x_gat_ratelimit_reset_timestamp: str | int = ""
 
 
 class Errs(msgspec.Struct):
@@ -121,7 +122,7 @@ class GateOrderEntry(Generic[O, F]):
         failure = self._failure(frame)
         if frame.request_id == LOGIN or frame.header.channel == f"{self._word}.login":
             return [EntryReady() if failure is None else Refusal(f"login: {failure}")]
-        number = self._number(frame.request_id)
+        number = _digits(frame.request_id)
         if number is None:
             if failure is None:
                 raise self._unknown(f"request_id {frame.request_id!r} is none of ours", payload)
@@ -159,11 +160,10 @@ class GateOrderEntry(Generic[O, F]):
             raise self._unknown(str(error), payload) from None
 
     def _failure(self, frame: Frame) -> ExchangeAPIError | None:
-        told, status = frame.data.errs, frame.header.status
-        if told is None and status == "200":
+        told, status = frame.data.errs, _digits(frame.header.status)
+        if told is None and status == 200:
             return None
-        told = told or Errs()
-        number = int(status) if status.isascii() and status.isdigit() and len(status) == 3 else 0
+        told, number = told or Errs(), status if status is not None and status < 1_000 else 0
         error = self._table.error(Response(number, {}, b""), told.label, told.message)
         if isinstance(error, RateLimitError):
             error.retry_after_ms = _until_reset_ms(frame.header)
@@ -177,16 +177,19 @@ class GateOrderEntry(Generic[O, F]):
             return [Closing(notice.type)] if notice.type == "upgrade" else []
         raise self._unknown(f"channel {frame.channel!r}", payload)
 
-    def _number(self, told: str) -> int | None:
-        return int(told) if told.isascii() and told.isdigit() and len(told) <= NUMBER_LENGTH_MAX else None
-
     def _unknown(self, why: str, payload: bytes) -> Exception:
         return invalid(self._table.venue, "order entry", why, payload)
 
 
+def _digits(told: str | int) -> int | None:
+    text = str(told)
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= NUMBER_LENGTH_MAX else None
+
+
 def _until_reset_ms(header: Header) -> int:
     """On the venue's own clock; a whole window where it does not tell."""
-    reset, now = header.x_gate_ratelimit_reset_timestamp, header.response_time
-    if reset is None or not (now.isascii() and now.isdigit() and len(now) <= NUMBER_LENGTH_MAX):
+    reset = _digits(header.x_gate_ratelimit_reset_timestamp or header.x_gat_ratelimit_reset_timestamp)
+    now = _digits(header.response_time)
+    if reset is None or now is None:
         return errors.WINDOW_MS
-    return min(max(0, reset - int(now)), errors.WINDOW_MS)
+    return min(max(0, reset - now), errors.WINDOW_MS)

@@ -19,7 +19,7 @@ class Signing:
         self._sign = credentials.hmac_hex("sha512")
 
     def request(self, method: str, path: str, query: str, body: bytes, time_s: int) -> str:
-        """`path` as it is sent; `query` without percent-encoding, as the venue's own SDK signs it."""
+        """`path` and `query` without percent-encoding, as the venue's own SDKs sign them."""
         digest = sha512(body).hexdigest() if body else NO_BODY
         return self._sign(f"{method}\n{path}\n{query}\n{digest}\n{time_s}".encode())
 

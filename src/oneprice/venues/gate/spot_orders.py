@@ -136,7 +136,7 @@ def order_of(row: SpotOrder, listing: SymbolInfo) -> Order:
         quote_quantity=row.amount if by_quote else None,
         filled_quantity=filled,
         filled_quote=row.filled_total,
-        reason="" if row.finish_as == "open" else row.finish_as,
+        reason="" if STATES.get(row.status or row.event) else row.finish_as,
         time_ns=_time_ns(row.update_time_ms),
         created_ns=_time_ns(row.create_time_ms),
     )

@@ -74,7 +74,7 @@ class SpotBalance(msgspec.Struct):
 
 
 class FuturesBalance(msgspec.Struct):
-    """A row of `futures.balances`: the total after a change."""
+    """A row of `futures.balances`: the total after a change. `currency` may be in lower case, or missing."""
 
     balance: Number
     change: Number
@@ -159,7 +159,7 @@ class GateUserStream(Generic[O, F]):
         """`dnw`: a deposit, withdrawal or transfer."""
         events: list[UserEvent] = []
         for row in self._decode(rows, list[FuturesBalance]):
-            asset, time_ns = AssetName(row.currency), ns_of(row.time_ms, "ms")
+            asset, time_ns = AssetName(row.currency.upper()), ns_of(row.time_ms, "ms")
             events.append(BalanceUpdate((AssetBalance(asset=asset, total=row.balance, time_ns=time_ns),), row.type))
             if row.type == "dnw":
                 events.append(BalanceMoved(asset, plain(row.change), time_ns, row.type))

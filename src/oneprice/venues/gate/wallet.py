@@ -45,9 +45,16 @@ class Scope(msgspec.Struct):
     read_only: bool = False
 
 
-class KeyInfo(msgspec.Struct):
-    """`/account/main_keys`. `perms` may be missing."""
+class KeyMode(msgspec.Struct):
+    """What newer answers have under `key`."""
 
+    mode: int = 0
+
+
+class KeyInfo(msgspec.Struct):
+    """Of `/account/main_keys`. `key`: its first characters and stars where several are told; `perms` may be missing."""
+
+    key: str | KeyMode = ""
     perms: list[Scope] | None = None
     ip_whitelist: list[str] | None = None
 
@@ -82,10 +89,15 @@ def ticket(reader: Reader, budget: str) -> Call[Ticket]:
     return reader.call(request, Detail, lambda told: Ticket(str(told.user_id)))
 
 
-def permissions(reader: Reader, kind: MarketKind, budget: str) -> Call[KeyPermissions]:
+def permissions(reader: Reader, kind: MarketKind, budget: str, api_key: str) -> Call[KeyPermissions]:
     """`can_trade` is of this market. Moving between a user's own accounts is part of "wallet"."""
     request = Request(path="/api/v4/account/main_keys", budget=budget, priority=Priority.QUERY, signed=True)
-    call = reader.call(request, KeyInfo | list[KeyInfo], lambda told: _permissions(told, kind))  # type: ignore[arg-type]
+
+    def convert(told: KeyInfo | list[KeyInfo]) -> KeyPermissions:
+        ours = [row for row in (told if isinstance(told, list) else [told]) if _may_be(row, api_key)]
+        return _permissions(ours[0], kind) if len(ours) == 1 else KeyPermissions()
+
+    call = reader.call(request, KeyInfo | list[KeyInfo], convert)  # type: ignore[arg-type]
     return Call(request, _or_untold(call.read))
 
 
@@ -120,6 +132,13 @@ def withdrawals(reader: Reader, since_ns: int, now_ns: int) -> Call[list[Transfe
     return _transfers(reader, "/api/v4/wallet/withdrawals", since_ns, now_ns, _withdrawal_status)
 
 
+def rate(told: Decimal | None, what: str) -> Decimal:
+    """Raises BodyError for a fee that is missing or no fraction."""
+    if told is None or abs(told) >= 1:
+        raise BodyError(f"{what} is {told}")
+    return told
+
+
 # ---------------------------------------------------------------------- inside
 
 
@@ -135,11 +154,12 @@ def _or_untold(read: Callable[[Response], KeyPermissions]) -> Callable[[Response
     return told_or_untold
 
 
-def _permissions(told: KeyInfo | list[KeyInfo], kind: MarketKind) -> KeyPermissions:
-    if isinstance(told, list):
-        if len(told) != 1:
-            raise BodyError(f"{len(told)} keys where this one was asked for")
-        told = told[0]
+def _may_be(row: KeyInfo, api_key: str) -> bool:
+    """Whether nothing of what is told of a key speaks against its being ours."""
+    return not isinstance(row.key, str) or api_key.startswith(row.key.partition("*")[0])
+
+
+def _permissions(told: KeyInfo, kind: MarketKind) -> KeyPermissions:
     listed = told.ip_whitelist
     if told.perms is None:
         return KeyPermissions(ip_restricted=None if listed is None else bool(listed))
@@ -197,10 +217,3 @@ def _withdrawal_status(row: TransferRow) -> TransferStatus:
     if row.status == "DONE":
         return TransferStatus.PENDING if str(row.block_number) in ("", "0") else TransferStatus.DONE
     return _WITHDRAWALS.get(row.status, TransferStatus.PENDING)
-
-
-def rate(told: Decimal | None, what: str) -> Decimal:
-    """Raises BodyError for a fee that is missing or no fraction."""
-    if told is None or abs(told) >= 1:
-        raise BodyError(f"{what} is {told}")
-    return told

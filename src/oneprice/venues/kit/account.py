@@ -68,12 +68,18 @@ ACCOUNT_CAPABILITIES = (
 
 
 class Wire(msgspec.Struct, frozen=True):
-    """A request as its bytes will be: `target` is path and query, percent-encoded; `body` is what was signed."""
+    """A request as its bytes will be: `target` is path and query, percent-encoded; `body` is what was signed.
+
+    It holds keys and signatures, so its `repr` shows the path alone.
+    """
 
     method: str
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Wire({self.method} {self.target.partition('?')[0]})"
 
 
 class FillsQuery(msgspec.Struct, frozen=True, kw_only=True):

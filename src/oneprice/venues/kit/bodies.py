@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Annotated, Generic, Literal, NoReturn, TypeVar, cast
 
 import msgspec
@@ -25,6 +25,7 @@ F = TypeVar("F")
 EXCERPT_LENGTH = 120
 _NS_MAX = 2**63 - 1
 NUMBER_LENGTH_MAX = 64
+_TEXTS_KEPT = 4_096  # venues write the same few over and over: "0.00000000"
 _INTEGER_END = 10 ** (NUMBER_LENGTH_MAX - 1)
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 
@@ -157,10 +158,10 @@ def _decoder(form: Hashable) -> msgspec.json.Decoder[object]:
 
 
 def _number(kind: type, told: object) -> Decimal:
-    if kind is not Number:
-        raise NotImplementedError(f"no way to decode {kind}")
     if type(told) is str:
         return _exact(told)
+    if kind is not Number:
+        raise NotImplementedError(f"no way to decode {kind}")
     if type(told) is int:
         return _exact(str(told)) if abs(told) < _INTEGER_END else _refuse("Expected a number of sane length")
     if type(told) is Decimal:
@@ -168,6 +169,7 @@ def _number(kind: type, told: object) -> Decimal:
     return _refuse(f"Expected a number, got `{type(told).__name__}`")
 
 
+@lru_cache(maxsize=_TEXTS_KEPT)
 def _exact(text: str) -> Decimal:
     if len(text) > NUMBER_LENGTH_MAX or not _NUMBER.fullmatch(text):
         _refuse(f"Expected a number, got {text[:NUMBER_LENGTH_MAX]!r}")

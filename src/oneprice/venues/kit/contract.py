@@ -60,6 +60,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     signed: bool = False
     origin: str = ""
 
+    def __repr__(self) -> str:
+        """Without what a signed one carries: it may be a listen key."""
+        query = "" if self.signed or not self.query else "?" + "&".join(f"{name}={value}" for name, value in self.query)
+        return f"Request({self.method} {self.path}{query})"
+
 
 class Response(msgspec.Struct, frozen=True):
     """A REST answer. Header names are in lower case."""

@@ -8,6 +8,7 @@ import msgspec
 
 from oneprice.errors import (
     AuthenticationError,
+    DuplicateOrderError,
     ExchangeAPIError,
     InsufficientBalanceError,
     InvalidOrderError,
@@ -47,7 +48,7 @@ _FUTURES_CODES = rules(
         AuthenticationError: "401 402 406 506 511 513 602 701 702 703 704 1000",
         InsufficientBalanceError: "2005 2009 2018",
         InvalidOrderError: "1004 2003 2004 2007 2008 2011 2015 2028 2030",
-        Rule(InvalidOrderError, Outcome.UNKNOWN): "603",  # a repeated request: its first sending may have worked
+        Rule(DuplicateOrderError, Outcome.UNKNOWN): "603",  # a repeated request: its first sending may have worked
         OrderNotFoundError: "2040 2041 5002",
         RateLimitError: "510 2036 2037",
         _UNKNOWN: "500 501 604 801 9999",
@@ -56,8 +57,13 @@ _FUTURES_CODES = rules(
     }
 )
 
-# 403 is the firewall, mostly: sending less is right whatever its cause. 418 is a ban, in STATUSES already.
-_STATUSES = {400: Rule(InvalidRequestError), 401: Rule(AuthenticationError), 403: Rule(RateLimitError)}
+# A code that is not in a table proves nothing. 403 is the firewall, mostly: sending less is right whatever its cause.
+# 418 is a ban, in STATUSES already.
+_STATUSES = {
+    400: Rule(InvalidRequestError, Outcome.UNKNOWN),
+    401: Rule(AuthenticationError),
+    403: Rule(RateLimitError),
+}
 
 SPOT_TABLE = ErrorTable(venue="mexc-spot", codes=_SPOT_CODES, statuses=_STATUSES)
 FUTURES_TABLE = ErrorTable(venue="mexc-usdm", codes=_FUTURES_CODES, statuses=_STATUSES)

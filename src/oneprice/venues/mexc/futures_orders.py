@@ -34,13 +34,14 @@ TYPES_TOLD: Mapping[int, tuple[OrderType, TimeInForce | None]] = {
     6: (OrderType.MARKET, None),  # a limit order that was turned into a market one
 }
 UNINFORMED, OPEN, COMPLETED, CANCELLED, INVALID = 1, 2, 3, 4, 5
-REASONS: Mapping[int, str] = {
-    16: "settle_funding_cancel",
-    18: "ioc_cancel",
-    19: "fok_cancel",
-    20: "post_only_cancel",
-    21: "market_cancel",
-}
+REASONS = (
+    *("", "parameter_error", "balance_insufficient", "no_position", "position_insufficient", "liquidation_price"),
+    *("fair_price", "risk_level_limit", "sys_cancel", "position_mode_not_match", "reduce_only_liq"),
+    *("contract_not_enable", "delivery_cancel", "position_liq_cancel", "adl_cancel", "black_user_cancel"),
+    *("settle_funding_cancel", "position_im_change_cancel", "ioc_cancel", "fok_cancel", "post_only_cancel"),
+    "market_cancel",
+)
+"""An order's `errorCode`, from 0 on. The names of the first six are ours."""
 
 
 class OrderBody(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -202,7 +203,8 @@ def order_of(row: OrderRow, listing: SymbolInfo) -> Order:
 def _status(row: OrderRow) -> tuple[OrderStatus, str]:
     """Status and reason. A completed order that is not filled wholly has ended, and so is CANCELED."""
     filled = row.deal_vol or 0
-    reason = REASONS.get(row.error_code, f"errorCode {row.error_code}") if row.error_code else ""
+    code = row.error_code or 0
+    reason = REASONS[code] if 0 <= code < len(REASONS) else f"errorCode {code}"
     if row.state in (UNINFORMED, OPEN):
         return (OrderStatus.PARTIALLY_FILLED if filled else OrderStatus.NEW), ""
     if row.state == COMPLETED:

@@ -7,13 +7,12 @@ a missing number is 0 and a missing text is empty.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import cache
 from typing import TypeVar
 
 import msgspec
 
-from oneprice.core.jsonframe import FrameError
-from oneprice.core.protoframe import BYTES, VARINT, fields
 from oneprice.model import (
     AssetBalance,
     AssetName,
@@ -38,6 +37,7 @@ from oneprice.venues.kit import (
     positive,
 )
 from oneprice.venues.mexc.exact import total
+from oneprice.venues.mexc.protobuf import fields
 
 F = TypeVar("F", bound=msgspec.Struct)
 ListingOf = Callable[[str], SymbolInfo]
@@ -46,7 +46,8 @@ MS = 1_000_000
 BODIES_FROM = 300
 """The wrapper's fields from here on are messages, all others texts or numbers."""
 
-SIDES: Mapping[int, Side] = {1: Side.BUY, 2: Side.SELL}
+BUY, SELL = 1, 2
+SIDES: Mapping[int, Side] = {BUY: Side.BUY, SELL: Side.SELL}
 TYPES: Mapping[int, tuple[OrderType, TimeInForce | None]] = {
     1: (OrderType.LIMIT, TimeInForce.GTC),
     2: (OrderType.LIMIT_MAKER, TimeInForce.GTC),
@@ -133,14 +134,12 @@ def events(frame: bytes, listing_of: ListingOf) -> list[UserEvent]:
 def message(data: bytes, form: type[F]) -> F:
     """A message's declared fields. Raises ValueError when one is missing, stands twice, or is of another type."""
     declared, found = _declared(form), dict[str, object]()
-    for number, wire, value in fields(data):
+    for number, value in fields(data):
         key = str(number)
         if key not in declared:
             continue
         if key in found:
-            raise FrameError(f"field {number} occurs twice")
-        if wire != BYTES and wire != VARINT:
-            raise FrameError(f"field {number} has wire type {wire}")
+            raise ValueError(f"field {number} stands twice")
         found[key] = value.decode() if isinstance(value, bytes) and number < BODIES_FROM else value
     return msgspec.convert(found, form)
 
@@ -154,8 +153,7 @@ def _order(told: OrderPush, wrapper: Wrapper, listing_of: ListingOf) -> Order:
     kind, force = TYPES.get(told.order_type, (None, None))
     status = STATUSES.get(told.status, OrderStatus.UNKNOWN)
     at_market = kind is OrderType.MARKET
-    quantity = blank(told.quantity, "quantity") or None
-    quote_quantity = blank(told.amount, "amount") or None if at_market and not quantity else None
+    by_quote = at_market and told.trade_type == BUY  # the quantity told of it, if any, is a guess of the venue's
     return Order(
         listing=_listing(wrapper, listing_of),
         venue_order_id=told.id,
@@ -165,8 +163,8 @@ def _order(told: OrderPush, wrapper: Wrapper, listing_of: ListingOf) -> Order:
         type=kind,
         time_in_force=force,
         price=None if at_market else blank(told.price, "price") or None,
-        quantity=quantity,
-        quote_quantity=quote_quantity,
+        quantity=None if by_quote else blank(told.quantity, "quantity") or None,
+        quote_quantity=blank(told.amount, "amount") or None if by_quote else None,
         filled_quantity=blank(told.cumulative_quantity, "cumulativeQuantity"),
         filled_quote=blank(told.cumulative_amount, "cumulativeAmount"),
         reason=f"status {told.status}" if status is OrderStatus.UNKNOWN else "",
@@ -204,7 +202,7 @@ def _balance(told: AccountPush) -> list[UserEvent]:
     found: list[UserEvent] = [BalanceUpdate((balance,), told.reason)]
     if told.reason in MOVES:
         changes = [blank(text, "a change") for text in (told.balance_change, told.frozen_change)]
-        change = total(*(change or free * 0 for change in changes))
+        change = total(*(change or Decimal(0) for change in changes))
         if change:
             found.append(BalanceMoved(asset, format(change, "f"), time_ns, told.reason))
     return found

@@ -78,7 +78,7 @@ CAPABILITIES = (
     Support("cancel", True),
     Support("cancel all", True),
     Support("query by client id", True),
-    Support("open orders", True),
+    Support("open orders", True, "of all listings at once (unverified)"),
     Support("fills", True, "of a month, with fees"),
     Support("leverage", False, "spot has none"),
     Support("position mode", False, "spot has none"),
@@ -181,6 +181,20 @@ class MexcSpotAccount:
         )
         return self._reader.call(request, spot_orders.AckRow, lambda row: spot_orders.accepted(row, order))
 
+    def place_many(self, orders: Sequence[NewOrder]) -> Call[list[Order | ExchangeAPIError]]:
+        """All of one symbol."""
+        orders = tuple(orders)
+        request = _request(
+            "batchOrders",
+            ("batchOrders", spot_orders.batch(orders)),
+            method="POST",
+            also=(Charge(ORDERS, 1), Charge(BATCH, 1)),
+            priority=Priority.ORDER,
+        )
+        return self._reader.call(
+            request, list[spot_orders.BatchRow], lambda rows: spot_orders.batch_results(rows, orders)
+        )
+
     def cancel(self, ref: OrderRef) -> Call[Order | None]:
         """The order as it is then."""
         request = Request(
@@ -196,20 +210,6 @@ class MexcSpotAccount:
             return spot_orders.order_of(row, ref.listing) if row.status else None
 
         return self._reader.call(request, spot_orders.OrderRow, convert)
-
-    def place_many(self, orders: Sequence[NewOrder]) -> Call[list[Order | ExchangeAPIError]]:
-        """All of one symbol."""
-        orders = tuple(orders)
-        request = _request(
-            "batchOrders",
-            ("batchOrders", spot_orders.batch(orders)),
-            method="POST",
-            also=(Charge(ORDERS, 1), Charge(BATCH, 1)),
-            priority=Priority.ORDER,
-        )
-        return self._reader.call(
-            request, list[spot_orders.BatchRow], lambda rows: spot_orders.batch_results(rows, orders)
-        )
 
     def cancel_all(self, listing: SymbolInfo) -> Call[list[Order]]:
         """The orders as they are then."""

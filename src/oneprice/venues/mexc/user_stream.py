@@ -70,7 +70,7 @@ class SpotUserStream:
             raise _unknown(SPOT_TABLE.venue, str(error), payload) from None
 
     def _control(self, payload: bytes) -> list[UserEvent]:
-        told = decode(payload, _SpotAnswer, venue=SPOT_TABLE.venue, what="a message of the private stream")
+        told = decode(payload, _SpotAnswer, venue=SPOT_TABLE.venue, what="the private stream")
         if told.msg == "PONG":
             return [Pong()]
         if told.code != 0 or told.msg.startswith(REFUSED):
@@ -111,7 +111,8 @@ class FuturesUserStream:
         if head.channel.startswith("rs."):
             if head.channel == "rs.personal.filter" and _is_success(head.data):
                 return []
-            return [Refusal(f"{head.channel}: {bytes(head.data or b'')[:EXCERPT_LENGTH].decode('utf-8', 'replace')}")]
+            reason = bytes(head.data)[:EXCERPT_LENGTH].decode("utf-8", "replace")
+            return [Refusal(f"{head.channel}: {reason}")]
         try:
             return self._pushed(head.channel, payload)
         except BodyError as error:
@@ -136,7 +137,7 @@ class FuturesUserStream:
         raise BodyError(f"channel {channel!r}")
 
     def _decode(self, payload: bytes, form: type[T]) -> T:
-        return decode(payload, form, venue=FUTURES_TABLE.venue, what="a message of the private stream")
+        return decode(payload, form, venue=FUTURES_TABLE.venue, what="the private stream")
 
     def ping(self, time_ns: int) -> bytes | None:
         """Needed: the venue closes connections that have not pinged for 60 s."""
@@ -159,7 +160,7 @@ class _SpotAnswer(msgspec.Struct):
 
 class _Head(msgspec.Struct):
     channel: str
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw()
 
 
 class _Push(msgspec.Struct, Generic[T]):
@@ -167,8 +168,8 @@ class _Push(msgspec.Struct, Generic[T]):
     ts: Millis = 0
 
 
-def _is_success(data: msgspec.Raw | None) -> bool:
-    return data is not None and bytes(data) == b'"success"'
+def _is_success(data: msgspec.Raw) -> bool:
+    return bytes(data) == b'"success"'
 
 
 def _unknown(market: str, why: str, payload: bytes) -> InvalidResponseError:

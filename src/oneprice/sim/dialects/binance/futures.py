@@ -6,7 +6,8 @@ delivered. The old unsplit /ws and /stream are retired and not served.
 
 from oneprice.sim.dialects.binance.aggregates import AggregateTrades
 from oneprice.sim.dialects.binance.feeds import Attach, Feeds
-from oneprice.sim.dialects.binance.operations import Handler, Weight
+from oneprice.sim.dialects.binance.futures_trading import add_futures_trading
+from oneprice.sim.dialects.binance.operations import Operation, public
 from oneprice.sim.dialects.binance.parameters import Parameters
 from oneprice.sim.dialects.binance.queries import (
     by_count,
@@ -15,7 +16,7 @@ from oneprice.sim.dialects.binance.queries import (
     one_or_all,
     read_klines,
 )
-from oneprice.sim.dialects.binance.quotas import WeightPool
+from oneprice.sim.dialects.binance.quotas import FUTURES_ORDER_LIMITS, OrderCounts, WeightPool
 from oneprice.sim.dialects.binance.refusals import RequestError
 from oneprice.sim.dialects.binance.rest import RestPool
 from oneprice.sim.dialects.binance.rules import FUTURES_WEIGHT_LIMIT, by_symbol, futures_exchange_info
@@ -35,10 +36,19 @@ _FUNDING_REQUESTS_PER_5_MIN = 500
 
 
 def build_futures(market: SimMarket, server: SimServer) -> RestPool:
-    """Register the futures' REST paths and streams."""
+    """Register the futures' REST paths and streams, and their private side where there is a desk."""
     futures = _Futures(market, server)
     futures.add_streams()
-    return futures.add_routes()
+    counts = OrderCounts(FUTURES_ORDER_LIMITS, server.now_ns)
+    weights = WeightPool(FUTURES_WEIGHT_LIMIT, server.now_ns)
+    pool = RestPool(server, futures.listings, _PREFIXES, weights, ("X-MBX-USED-WEIGHT-1M",), counts)
+    operations = futures.operations()
+    for path, operation in operations.items():
+        pool.add("GET", f"/fapi/{path}", operation)
+    futures.add_counted(pool)
+    if "usdm" in server.desks:
+        add_futures_trading(server, pool, counts, futures.listings, operations)
+    return pool
 
 
 class _PathFeeds(Feeds):
@@ -60,8 +70,8 @@ class _MarketPathFeeds(_PathFeeds):
 class _Futures:
     def __init__(self, market: SimMarket, server: SimServer) -> None:
         self._server = server
-        self._listings = by_symbol(market)
-        self._aggregates = {name: AggregateTrades(listing) for name, listing in self._listings.items()}
+        self.listings = by_symbol(market)
+        self._aggregates = {name: AggregateTrades(listing) for name, listing in self.listings.items()}
         self._shape = FuturesShape()
 
     def add_streams(self) -> None:
@@ -80,7 +90,7 @@ class _Futures:
             feeds = feeds_class(
                 f"usdm-{name}",
                 self._server,
-                self._listings,
+                self.listings,
                 self._aggregates,
                 shape,
                 _SPEEDS_MS,
@@ -89,42 +99,42 @@ class _Futures:
             serve_streams(self._server, f"/usdm/{name}", feeds, FUTURES_POLICY)
             serve_streams(self._server, f"/{name}", feeds, FUTURES_POLICY)
 
-    def add_routes(self) -> RestPool:
-        weights = WeightPool(FUTURES_WEIGHT_LIMIT, self._server.now_ns)
-        pool = RestPool(self._server, self._listings, _PREFIXES, weights, ("X-MBX-USED-WEIGHT-1M",))
+    def operations(self) -> dict[str, Operation]:
+        """What anybody may ask for, by path under /fapi."""
         depth_weight = by_limit(((50, 2), (100, 5), (500, 10), (1_000, 20)), 500)
         kline_weight = by_limit(((99, 1), (499, 2), (1_000, 5), (1_500, 10)), 500)
-        routes: list[tuple[str, Weight, Handler]] = [
-            ("v1/ping", 1, lambda parameters: {}),
-            ("v1/time", 1, lambda parameters: {"serverTime": self._server.now_ms()}),
-            ("v1/exchangeInfo", 1, self._exchange_info),
-            ("v1/depth", depth_weight, self._depth),
-            ("v1/rpiDepth", 20, self._depth),
-            ("v1/trades", 5, self._trades),
-            ("v1/aggTrades", 20, self._aggregate_trades),
-            ("v1/klines", kline_weight, self._klines),
-            ("v1/ticker/bookTicker", by_count(2, 5), self._book_tickers),
-            ("v1/ticker/price", by_count(1, 2), self._prices),
-            ("v2/ticker/price", by_count(1, 2), self._prices),
-            ("v1/ticker/24hr", by_count(1, 40), self._day_tickers),
-            ("v1/premiumIndex", by_count(1, 10), self._premium_index),
-        ]
-        for path, weight, handler in routes:
-            pool.get(f"/fapi/{path}", weight, handler)
+        return {
+            "v1/ping": public(lambda parameters: {}),
+            "v1/time": public(lambda parameters: {"serverTime": self._server.now_ms()}),
+            "v1/exchangeInfo": public(self._exchange_info),
+            "v1/depth": public(self._depth, depth_weight),
+            "v1/rpiDepth": public(self._depth, 20),
+            "v1/trades": public(self._trades, 5),
+            "v1/historicalTrades": public(self._trades, 20),
+            "v1/aggTrades": public(self._aggregate_trades, 20),
+            "v1/klines": public(self._klines, kline_weight),
+            "v1/ticker/bookTicker": public(self._book_tickers, by_count(2, 5)),
+            "v1/ticker/price": public(self._prices, by_count(1, 2)),
+            "v2/ticker/price": public(self._prices, by_count(1, 2)),
+            "v1/ticker/24hr": public(self._day_tickers, by_count(1, 40)),
+            "v1/premiumIndex": public(self._premium_index, by_count(1, 10)),
+        }
+
+    def add_counted(self, pool: RestPool) -> None:
+        """Paths without weight."""
         # Coin-margined contracts are not simulated; clients that look for all of the venue's markets find none.
         pool.get(
             "/dapi/v1/exchangeInfo", 1, lambda parameters: {"rateLimits": [], "exchangeFilters": [], "symbols": []}
         )
-        # These two have a request limit of their own and no weight.
+        # These two have a request limit of their own.
         funding = WindowCounter(_FUNDING_REQUESTS_PER_5_MIN, 300, self._server.now_ns)
         pool.get("/fapi/v1/fundingInfo", 0, lambda parameters: [], funding)
         pool.get("/fapi/v1/fundingRate", 0, self._funding_rates, funding)
-        return pool
 
     # ---- REST answers ---------------------------------------------------------------------------------
 
     def _exchange_info(self, parameters: Parameters) -> object:
-        return futures_exchange_info(self._listings, self._server.now_ms())
+        return futures_exchange_info(self.listings, self._server.now_ms())
 
     def _depth(self, parameters: Parameters) -> object:
         _, listing = parameters.symbol()

@@ -8,6 +8,7 @@ from oneprice.sim.dialects.binance.refusals import INVALID_SYMBOL, RequestError,
 from oneprice.sim.market import SimListing
 
 _DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
+_SYMBOL = re.compile(r"[A-Z0-9-_.]{1,20}")
 _NAMES = re.compile(r'\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}")*\]')
 MILLIS_NS = 1_000_000
 MICROS_NS = 1_000
@@ -102,6 +103,10 @@ class Parameters:
         """The symbol asked for and its listing."""
         name = self.text("symbol")
         listing = self._listings.get(name)
+        if _SYMBOL.fullmatch(name) is None:
+            raise RequestError(
+                -1100, "Illegal characters found in parameter 'symbol'; legal range is '^[A-Z0-9-_.]{1,20}$'."
+            )
         if listing is None:
             raise RequestError(*INVALID_SYMBOL)
         return name, listing

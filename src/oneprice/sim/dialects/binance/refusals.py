@@ -55,6 +55,8 @@ ORDER_OR_CLIENT_ID: Refusal = (
 )
 NOT_MODELLED: Refusal = (-4084, "Method is not allowed currently. Coming soon.")
 
+_UNRECORDED = "The order will not be recorded in the order history"
+
 SPOT_REFUSALS: Mapping[Reason, Refusal] = {
     Reason.PRICE_TICK: (-1013, "Filter failure: PRICE_FILTER"),
     Reason.PRICE_BAND: (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE"),
@@ -86,8 +88,7 @@ FUTURES_REFUSALS: Mapping[Reason, Refusal] = {
     Reason.INSUFFICIENT_BALANCE: (-2019, "Margin is insufficient."),
     Reason.WOULD_TAKE: (
         -5022,
-        "Due to the order could not be executed as maker, the Post Only order will be rejected. "
-        "The order will not be recorded in the order history",
+        f"Due to the order could not be executed as maker, the Post Only order will be rejected. {_UNRECORDED}",
     ),
     Reason.DUPLICATE_CLIENT_ID: (-4116, "ClientOrderId is duplicated."),
     Reason.TOO_MANY_ORDERS: (-2025, "Reach max open order limit."),
@@ -99,8 +100,7 @@ FUTURES_REFUSALS: Mapping[Reason, Refusal] = {
     Reason.REDUCE_ONLY: (-2022, "ReduceOnly Order is rejected."),
     Reason.FOK: (
         -5021,
-        "Due to the order could not be filled immediately, the FOK order has been rejected. "
-        "The order will not be recorded in the order history",
+        f"Due to the order could not be filled immediately, the FOK order has been rejected. {_UNRECORDED}",
     ),
     Reason.UNKNOWN_ORDER: NO_SUCH_ORDER,
     Reason.ORDER_OVER: UNKNOWN_ORDER,

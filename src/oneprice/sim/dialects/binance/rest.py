@@ -13,6 +13,7 @@ from oneprice.sim.dialects.binance.parameters import MICROS_NS, MILLIS_NS, Param
 from oneprice.sim.dialects.binance.quotas import OrderCounts, WeightPool, banned
 from oneprice.sim.dialects.binance.refusals import OFF_SERVICE, RequestError
 from oneprice.sim.dialects.binance.signing import (
+    check_encoding,
     check_right,
     check_signature,
     check_window,
@@ -117,7 +118,10 @@ class RestPool:
         account, key = find_key(self._server.accounts, request.headers.get("X-MBX-APIKEY", ""))
         if security.is_signed:
             check_window(parameters.values, self._server.now_ns())
-            check_signature(key, rest_payload(query, body), parameters.values.get("signature", ""))
+            payload = rest_payload(query, body)
+            if self._has_micros:
+                check_encoding(payload)
+            check_signature(key, payload, parameters.values.get("signature", ""))
             check_right(key, security.value)
         return account, key
 

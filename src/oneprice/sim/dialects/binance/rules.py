@@ -20,6 +20,7 @@ _FUTURES_TYPES = [
     "TRAILING_STOP_MARKET",
 ]
 SPOT_DECIMALS = 8
+PRICE_TICKS_MIN, PRICE_TICKS_MAX = 100, 45_297_640  # of futures
 SPOT_WEIGHT_LIMIT = 6_000
 FUTURES_WEIGHT_LIMIT = 2_400
 
@@ -154,6 +155,7 @@ def _spot_symbol(symbol: str, listing: SimListing, permission_sets: bool) -> dic
 
 
 def spot_filters(instrument: SimInstrument) -> list[dict[str, object]]:
+    """A symbol's filters, as exchangeInfo and /myFilters have them."""
     tick, lot = _padded(instrument.tick), _padded(instrument.lot)
     return [
         {
@@ -242,8 +244,8 @@ def _futures_filters(instrument: SimInstrument) -> list[dict[str, object]]:
     return [
         {
             "filterType": "PRICE_FILTER",
-            "minPrice": f"{instrument.tick * 100:f}",
-            "maxPrice": f"{instrument.tick * 45_297_640:f}",
+            "minPrice": f"{instrument.tick * PRICE_TICKS_MIN:f}",
+            "maxPrice": f"{instrument.tick * PRICE_TICKS_MAX:f}",
             "tickSize": tick,
         },
         {

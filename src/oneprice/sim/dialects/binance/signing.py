@@ -24,6 +24,7 @@ from oneprice.sim.dialects.binance.refusals import (
 )
 
 _KEY_FORMAT = re.compile(r"[A-Za-z0-9_-]{8,128}")
+_RAW = re.compile(r'[\[\]{}" \x80-\U0010ffff]')
 _WINDOW = re.compile(r"[0-9]{1,20}(\.[0-9]{1,3})?")
 _WINDOW_DEFAULT_US = 5_000_000
 _WINDOW_MAX_US = 60_000_000
@@ -47,6 +48,12 @@ def sent_parameters(query: str, body: str) -> dict[str, str]:
 def rest_payload(query: str, body: str) -> str:
     """What a REST request signs."""
     return _unsigned(query) + _unsigned(body)
+
+
+def check_encoding(payload: str) -> None:
+    """Spot takes a payload only percent-encoded, since 2026-01-15. Raises RequestError."""
+    if _RAW.search(payload) is not None:
+        raise RequestError(*BAD_SIGNATURE)
 
 
 def _unsigned(part: str) -> str:

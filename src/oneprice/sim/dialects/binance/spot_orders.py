@@ -3,7 +3,7 @@
 from oneprice.sim.accounts import Account
 from oneprice.sim.desk import TradingDesk
 from oneprice.sim.dialects.binance import spot_shapes as shapes
-from oneprice.sim.dialects.binance.identifiers import IdMaker
+from oneprice.sim.dialects.binance.identifiers import IdMaker, keep_newest
 from oneprice.sim.dialects.binance.operations import Call
 from oneprice.sim.dialects.binance.parameters import Parameters
 from oneprice.sim.dialects.binance.quotas import OrderCounts
@@ -24,9 +24,12 @@ from oneprice.sim.dialects.binance.spot_tickets import (
     response_type,
 )
 from oneprice.sim.market import SimListing
-from oneprice.sim.orders import Change, OrderReport, OrderState, Reason, Refused, Report, SimFill, SimOrder
+from oneprice.sim.orders import Change, OrderReport, OrderState, Reason, Refused, Report, SimFill, SimOrder, Ticket
 
 _CANCEL_NAMES = SIGNING_NAMES | {"symbol", "orderId", "origClientOrderId", "newClientOrderId", "cancelRestrictions"}
+_NAMES_KEPT = 100_000
+_MARKET_LOTS_MAX = 9_000_000
+_NOTIONAL_MAX = 9_000_000
 _DAY_NS = 86_400_000_000_000
 
 
@@ -59,6 +62,7 @@ class SpotOrders:
         _, listing = parameters.symbol()
         answer_type = response_type(parameters)
         ticket = read_spot_ticket(parameters, self._ids)
+        _check_largest(listing, ticket)
         self._counts.check(call.account.uid)
         heard: list[SimFill] = []
         self._fresh_fills = heard
@@ -157,6 +161,7 @@ class SpotOrders:
             raise said(SPOT_REFUSALS, refused) from refused
         row = _amendment(order, old_id, name, before, parameters)
         self._amendments.setdefault(order.order_id, []).append(row)
+        keep_newest(self._amendments, _NAMES_KEPT)
         return {
             "transactTime": parameters.time(call.now_ns),
             "executionId": row["executionId"],
@@ -246,6 +251,8 @@ class SpotOrders:
     def _rename(self, order: SimOrder, client_id: str) -> None:
         self._renamed[order.order_id] = client_id
         self._by_new_name[order.account.uid, order.listing.key, client_id] = order
+        keep_newest(self._renamed, _NAMES_KEPT)
+        keep_newest(self._by_new_name, _NAMES_KEPT)
 
     def _find(self, call: Call, id_name: str, client_id_name: str, absent: tuple[int, str]) -> SimOrder:
         """The order that orderId or origClientOrderId names; both given must name the same."""
@@ -299,6 +306,16 @@ def commission_rates(desk: TradingDesk, account: Account, listing: SimListing | 
     key = desk.wallet if listing is None else listing.key
     rows = (("maker", account.maker_fees, desk.rules.maker_fee), ("taker", account.taker_fees, desk.rules.taker_fee))
     return {name: shapes.money(own.get(key, own.get(desk.wallet, rule))) for name, own, rule in rows}
+
+
+def _check_largest(listing: SimListing, ticket: Ticket) -> None:
+    """The filters' upper ends that are not of the lot: MARKET_LOT_SIZE and NOTIONAL."""
+    if ticket.quantity is None:
+        return
+    if ticket.price is None and ticket.quantity > listing.instrument.lot * _MARKET_LOTS_MAX:
+        raise RequestError(-1013, "Filter failure: MARKET_LOT_SIZE")
+    if ticket.price is not None and ticket.price * ticket.quantity > _NOTIONAL_MAX:
+        raise RequestError(-1013, "Filter failure: NOTIONAL")
 
 
 def checked_day(parameters: Parameters) -> tuple[int, int | None]:

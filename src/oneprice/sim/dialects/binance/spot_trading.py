@@ -160,6 +160,9 @@ def _add_wallet(server: SimServer, listings: Mapping[str, SimListing], account: 
         ("GET", "v1/asset/assetDividend", reading(fixed({"rows": [], "total": 0}), 10)),
         ("GET", "v1/fiat/orders", reading(fixed({"code": "000000", "message": "success", "data": [], "total": 0}))),
     ]
+    # There is no margin trading here.
+    nothing = Operation(run=fixed([]), security=Security.KEY)
+    rows += [("GET", f"v1/margin/{path}", nothing) for path in ("allPairs", "isolated/allPairs", "allAssets")]
     for method, path, operation in rows:
         pool.add(method, f"/sapi/{path}", operation)
 

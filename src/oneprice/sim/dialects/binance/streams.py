@@ -4,10 +4,12 @@ Requests that cannot be read are answered `{"code":n,"msg":"..."}`; subscribing 
 exist is acknowledged and stays silent.
 """
 
+from typing import Protocol
+
 import msgspec
 
-from oneprice.sim.connection import Connection, Frame, SocketPolicy
-from oneprice.sim.dialects.binance.feeds import Feeds, text
+from oneprice.sim.connection import Connection, Frame, SocketPolicy, Topic
+from oneprice.sim.dialects.binance.feeds import text
 from oneprice.sim.faults import FaultKind
 from oneprice.sim.limits import RollingCounter
 from oneprice.sim.server import SimServer
@@ -27,10 +29,18 @@ class _RefusedError(Exception):
         self.message = message
 
 
+class Streams(Protocol):
+    """Where a connection finds its streams by name."""
+
+    def topic(self, stream: str) -> Topic | None:
+        """The stream, None when there is none of that name."""
+        ...
+
+
 class StreamSession:
     """One client's stream connection."""
 
-    def __init__(self, connection: Connection, server: SimServer, feeds: Feeds, combined: bool) -> None:
+    def __init__(self, connection: Connection, server: SimServer, feeds: Streams, combined: bool) -> None:
         self._connection = connection
         self._server = server
         self._feeds = feeds
@@ -145,7 +155,7 @@ def announce_shutdown(server: SimServer, connection: Connection) -> None:
 
 
 def serve_streams(
-    server: SimServer, prefix: str, feeds: Feeds, policy: SocketPolicy, micros: Feeds | None = None
+    server: SimServer, prefix: str, feeds: Streams, policy: SocketPolicy, micros: Streams | None = None
 ) -> None:
     """Serve `prefix`/ws, /ws/<stream> and /stream?streams=; `micros` are the feeds for µs time stamps."""
     attempts = RollingCounter(_CONNECTS_PER_5_MIN, 300.0, server.now_ns)
@@ -158,6 +168,24 @@ def serve_streams(
         session = StreamSession(connection, server, chosen, "/ws" not in request.path)
         if attempts.add():
             session.open_streams(names.split("/"))
+        else:
+            connection.close(1008, "Too many connection attempts")
+        return session
+
+    for path in ("/ws", "/ws/", "/ws/{stream:.+}", "/stream"):
+        server.websocket(prefix + path, open_session, policy)
+
+
+def serve_private_streams(server: SimServer, prefix: str, streams: Streams, policy: SocketPolicy) -> None:
+    """User data under `prefix`: as streams are, named by listen key, or with `?listenKey=`."""
+    attempts = RollingCounter(_CONNECTS_PER_5_MIN, 300.0, server.now_ns)
+
+    def open_session(connection: Connection) -> StreamSession:
+        request = connection.request
+        session = StreamSession(connection, server, streams, "/ws" not in request.path)
+        names = request.match_info.get("stream", "") or request.query.get("streams", "")
+        if attempts.add():
+            session.open_streams([*names.split("/"), request.query.get("listenKey", "")])
         else:
             connection.close(1008, "Too many connection attempts")
         return session

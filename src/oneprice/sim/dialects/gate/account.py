@@ -60,7 +60,7 @@ def register_account(gateway: Gateway, groups: SelfTradeGroups) -> None:
     gateway.private("GET", "/account/main_keys", _main_keys)
     gateway.private("GET", "/account/rate_limit", _rate_limit)
     gateway.private("GET", "/account/debit_fee", lambda call: {"enabled": False})
-    gateway.private("GET", "/account/stp_groups", groups.list)
+    gateway.private("GET", "/account/stp_groups", groups.created_by)
     gateway.private("POST", "/account/stp_groups", groups.create)
     gateway.private("GET", "/account/stp_groups/{stp_id}/users", groups.members)
     gateway.private("POST", "/account/stp_groups/{stp_id}/users", groups.add)
@@ -88,31 +88,26 @@ def _detail(call: Call) -> object:
 
 
 def _main_keys(call: Call) -> object:
-    """The permissions of the account's keys; `withdrawal` is there only for keys that may withdraw."""
-    rows = []
-    for key in call.account.keys:
-        names = dict(_PERMISSIONS)
-        if Right.WITHDRAW.value in key.rights:
-            names["withdrawal"] = Right.WITHDRAW
-        rows.append(
-            {
-                "state": 1,
-                "mode": 1,
-                "name": key.key,
-                "user_id": call.account.uid,
-                "currency_pairs": [],
-                "ip_whitelist": [],
-                "perms": [
-                    {"name": name, "read_only": right is Right.READ or right.value not in key.rights}
-                    for name, right in names.items()
-                ],
-                "key": {"mode": 1},
-                "created_at": _CREATED,
-                "updated_at": _CREATED,
-                "last_access": _CREATED,
-            }
-        )
-    return rows
+    """What the calling key may; `withdrawal` is there only for keys that may withdraw."""
+    names = dict(_PERMISSIONS)
+    if Right.WITHDRAW.value in call.key.rights:
+        names["withdrawal"] = Right.WITHDRAW
+    return {
+        "state": 1,
+        "mode": 1,
+        "name": [call.key.key],
+        "user_id": call.account.uid,
+        "currency_pairs": [],
+        "ip_whitelist": [],
+        "perms": [
+            {"name": name, "read_only": right is Right.READ or right.value not in call.key.rights}
+            for name, right in names.items()
+        ],
+        "key": {"mode": 1},
+        "created_at": _CREATED,
+        "updated_at": _CREATED,
+        "last_access": _CREATED,
+    }
 
 
 def _rate_limit(call: Call) -> object:

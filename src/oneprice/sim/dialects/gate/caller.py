@@ -39,7 +39,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         """All parameters together; those of the path win. A list has none of its own."""
         return Fields(None if isinstance(self.body, list) else self.body, self.query)
 
-    def list(self) -> list[object]:
+    def rows(self) -> list[object]:
         """The body, which must be a list."""
         return items(self.body)
 

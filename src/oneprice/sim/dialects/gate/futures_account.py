@@ -6,7 +6,7 @@ Margin is cross throughout; a leverage above 0 is shown as the venue shows an is
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from oneprice.sim import money
 from oneprice.sim.accounts import Account, Balance
@@ -14,7 +14,7 @@ from oneprice.sim.dialects.gate.caller import Call
 from oneprice.sim.dialects.gate.fields import Fields
 from oneprice.sim.dialects.gate.futures_orders import FuturesOrders, check_wallet
 from oneprice.sim.dialects.gate.futures_rest import LEVERAGE_MAX
-from oneprice.sim.dialects.gate.futures_shapes import futures_fill, seconds
+from oneprice.sim.dialects.gate.futures_shapes import futures_fill
 from oneprice.sim.dialects.gate.ledger import Entry, Ledger
 from oneprice.sim.dialects.gate.listed import name_of, plain, quotient
 from oneprice.sim.dialects.gate.positions import Positions
@@ -22,6 +22,8 @@ from oneprice.sim.dialects.gate.refusals import RefusedError, futures_refusals, 
 from oneprice.sim.market import SimListing
 
 __all__ = ["FuturesAccount"]
+
+T = TypeVar("T")
 
 _ASSET: Final = "USDT"
 _ROWS_MAX: Final = 1_000
@@ -89,7 +91,7 @@ class FuturesAccount:
         listing = self._orders.listing(call.fields().needed("contract"))
         shape = self._positions.rows(call.account, listing, decimal=call.decimal)[0]
         limit = str(self._desk.leverage(call.account, listing))
-        return {"leverage": shape["leverage"], "cross_leverage_limit": limit, "lever": limit}
+        return {"leverage": shape["leverage"], "cross_leverage_limit": limit, "lever": limit, "Lever": limit}
 
     def set_dual_mode(self, call: Call) -> dict[str, object]:
         """`dual_mode`: two positions per contract, or one."""
@@ -113,6 +115,11 @@ class FuturesAccount:
         self._positions.show_isolated(call.account, listing, mode.upper() == "ISOLATED")
         return self._positions.rows(call.account, listing, decimal=call.decimal)[0]
 
+    def change_margin(self, call: Call) -> dict[str, object]:
+        """`positions/{contract}/margin` is for isolated positions, which are only shown here."""
+        self._orders.listing(call.fields().needed("contract"))
+        raise RefusedError("POSITION_CROSS_MARGIN", "position is in cross margin mode")
+
     # ---- history --------------------------------------------------------------------------------------
 
     def trades(self, call: Call) -> list[dict[str, object]]:
@@ -125,18 +132,17 @@ class FuturesAccount:
         last_id = fields.number("last_id", 0, 0, 2**60)
         role = fields.text("role")
         chosen = [
-            shape
+            fill
             for fill in reversed(found)
-            if not last_id or fill.fill_id < last_id
-            if not role or role == ("maker" if fill.is_maker else "taker")
-            for shape in [futures_fill(fill, decimal=call.decimal)]
+            if (not last_id or fill.fill_id < last_id) and (not role or role == ("maker" if fill.is_maker else "taker"))
         ]
-        return _page(chosen, fields)
+        return [futures_fill(fill, decimal=call.decimal) for fill in _page(chosen, fields)]
 
     def trades_by_time(self, call: Call) -> list[dict[str, object]]:
         """`my_trades_timerange`: the same, the id under another name."""
         return [
-            {("trade_id" if name == "id" else name): value for name, value in row.items()} | {"trade_id": str(row["id"])}
+            {("trade_id" if name == "id" else name): value for name, value in row.items()}
+            | {"trade_id": str(row["id"])}
             for row in self.trades(call)
         ]
 
@@ -147,15 +153,15 @@ class FuturesAccount:
         if kind and kind not in _KINDS:
             raise invalid("type", kind)
         since_ns, until_ns = fields.since_ns(), fields.until_ns()
-        rows = [
-            _book_row(entry)
+        chosen = [
+            entry
             for entry in self._ledger.entries(call.account, self._desk.wallet)
             if (not kind or entry.kind == kind)
             and (not contract or entry.contract == contract)
             and since_ns <= entry.time_ns
             and (until_ns is None or entry.time_ns <= until_ns)
         ]
-        return _page(rows, fields)
+        return [_book_row(entry) for entry in _page(chosen, fields)]
 
     # ---- inside ---------------------------------------------------------------------------------------
 
@@ -233,13 +239,15 @@ class FuturesAccount:
         sums = dict.fromkeys(("dnw", "pnl", "fee", "refr", "fund"), Decimal(0))
         for entry in self._ledger.entries(account, self._desk.wallet):
             sums[entry.kind] = money.plus(sums[entry.kind], entry.change)
-        zeros = dict.fromkeys(("point_dnw", "point_fee", "point_refr", "bonus_dnw", "bonus_offset", "cross_settle"), "0")
+        zeros = dict.fromkeys(
+            ("point_dnw", "point_fee", "point_refr", "bonus_dnw", "bonus_offset", "cross_settle"), "0"
+        )
         return {kind: plain(value) for kind, value in sums.items()} | zeros
 
 
 def _book_row(entry: Entry) -> dict[str, object]:
     return {
-        "time": seconds(entry.time_ns),
+        "time": entry.time_ns // 1_000_000_000,
         "change": plain(entry.change),
         "balance": plain(entry.balance),
         "text": entry.text,
@@ -250,6 +258,6 @@ def _book_row(entry: Entry) -> dict[str, object]:
     }
 
 
-def _page(rows: list[dict[str, object]], fields: Fields) -> list[dict[str, object]]:
+def _page(rows: list[T], fields: Fields) -> list[T]:
     start, limit = fields.number("offset", 0, 0, 1_000_000), fields.number("limit", 100, 1, _ROWS_MAX)
     return rows[start : start + limit]

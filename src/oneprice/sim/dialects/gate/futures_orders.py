@@ -82,10 +82,8 @@ class FuturesOrders:
         """Like `amend` for several."""
         return self._each(call, _BATCH_MAX, lambda fields: self.amend(call, fields))
 
-    def _each(
-        self, call: Call, most: int, change: Callable[[Fields], dict[str, object]]
-    ) -> list[dict[str, object]]:
-        wanted = [Fields(item) for item in call.list()]
+    def _each(self, call: Call, most: int, change: Callable[[Fields], dict[str, object]]) -> list[dict[str, object]]:
+        wanted = [Fields(item) for item in call.rows()]
         if not 0 < len(wanted) <= most:
             raise RefusedError("TOO_MANY_ORDERS", f"1 to {most} orders are allowed")
         answers: list[dict[str, object]] = []
@@ -99,7 +97,7 @@ class FuturesOrders:
 
     def cancel_batch(self, call: Call) -> list[dict[str, object]]:
         """A list of ids or texts."""
-        wanted = call.list()
+        wanted = call.rows()
         if not 0 < len(wanted) <= _CANCELS_MAX:
             raise RefusedError("TOO_MANY_ORDERS", f"1 to {_CANCELS_MAX} orders are allowed")
         answers: list[dict[str, object]] = []
@@ -125,15 +123,15 @@ class FuturesOrders:
             ended = self.desk.cancel_all(call.account, listing, call.now_ns, side)
         return [self.shape(call, order) for order in ended]
 
-    def list(self, call: Call, fields: Fields) -> list[dict[str, object]]:
+    def find_many(self, call: Call, fields: Fields) -> list[dict[str, object]]:
         """Open or finished orders, newest first; `offset` or `last_id` to go on."""
         if fields.choice("status", {"open": True, "finished": False}, fields.needed("status")):
             name = fields.text("contract")
             found = self.desk.open_orders(call.account, self.listing(name) if name else None)
             return self._page(call, fields, found)
-        return self.list_ended(call, fields)
+        return self.find_ended(call, fields)
 
-    def list_ended(self, call: Call, fields: Fields) -> list[dict[str, object]]:
+    def find_ended(self, call: Call, fields: Fields) -> list[dict[str, object]]:
         """Finished orders within `from` and `to`."""
         name = fields.text("contract")
         listing = self.listing(name) if name else None

@@ -68,6 +68,9 @@ class FuturesRest:
         gateway.get(f"{prefix}/candlesticks", self._candlesticks)
         gateway.get(f"{prefix}/tickers", self._tickers)
         gateway.get(f"{prefix}/funding_rate", self._funding_rate)
+        gateway.get(f"{prefix}/risk_limit_tiers", self._risk_limit_tiers)
+        for name in ("liq_orders", "insurance"):
+            gateway.get(f"{prefix}/{name}", lambda _: [])
 
     def _listing(self, request: web.Request) -> SimListing:
         return self._named(required(request, "contract"))
@@ -158,6 +161,22 @@ class FuturesRest:
         last_ms = listing.funding(_FUNDING_HOURS).last_funding_ms
         times = [last_ms - index * _FUNDING_HOURS * 3_600_000 for index in range(min(limit, 30))]
         return [{"t": ms // 1_000, "r": rounded(listing.fair.funding_rate(ms * 1_000_000), 6)} for ms in times]
+
+    def _risk_limit_tiers(self, request: web.Request) -> list[dict[str, object]]:
+        """One tier per contract: the simulation has no others."""
+        chosen = [self._listing(request)] if request.query.get("contract") else list(self._listings.values())
+        return [
+            {
+                "tier": 1,
+                "contract": name_of(listing),
+                "risk_limit": "1000000",
+                "initial_rate": "0.01",
+                "maintenance_rate": "0.005",
+                "leverage_max": str(LEVERAGE_MAX),
+                "deduction": "0",
+            }
+            for listing in chosen
+        ]
 
 
 def ticker_fields(listing: SimListing, *, decimal: bool) -> dict[str, object]:

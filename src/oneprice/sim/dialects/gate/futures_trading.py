@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from oneprice.sim.dialects.gate.caller import Call, Right
@@ -13,7 +14,7 @@ from oneprice.sim.dialects.gate.rest import Gateway
 
 __all__ = ["FuturesTrading"]
 
-_PREFIX: Final = "/futures/usdt"
+_PREFIX: Final = "/futures/{settle:usdt|USDT}"
 
 
 class FuturesTrading:
@@ -29,8 +30,8 @@ class FuturesTrading:
         self._register_settings(gateway)
         account, orders = self._account, self._orders
         gateway.private("GET", f"{_PREFIX}/orders/{{order_id}}", lambda call: orders.find(call, call.fields()))
-        gateway.private("GET", f"{_PREFIX}/orders", lambda call: orders.list(call, call.fields()))
-        gateway.private("GET", f"{_PREFIX}/orders_timerange", lambda call: orders.list_ended(call, call.fields()))
+        gateway.private("GET", f"{_PREFIX}/orders", lambda call: orders.find_many(call, call.fields()))
+        gateway.private("GET", f"{_PREFIX}/orders_timerange", lambda call: orders.find_ended(call, call.fields()))
         gateway.private("GET", f"{_PREFIX}/accounts", account.account)
         gateway.private("GET", f"{_PREFIX}/account_book", account.book)
         gateway.private("GET", f"{_PREFIX}/fee", account.fee)
@@ -44,34 +45,19 @@ class FuturesTrading:
             gateway.private("GET", f"{_PREFIX}/{name}", lambda call: [])
 
     def _register_orders(self, gateway: Gateway) -> None:
-        orders, trade = self._orders, Right.TRADE
-        place, one = FUTURES_PLACE, f"{_PREFIX}/orders/{{order_id}}"
-        gateway.private(
-            "POST",
-            f"{_PREFIX}/orders",
-            lambda call: orders.place(call, call.fields()),
-            right=trade,
-            rate=place,
-            status=201,
-        )
-        gateway.private("PUT", one, lambda call: orders.amend(call, call.fields()), right=trade, rate=place)
-        gateway.private("POST", f"{_PREFIX}/batch_orders", orders.place_batch, right=trade, rate=place)
-        gateway.private("POST", f"{_PREFIX}/batch_amend_orders", orders.amend_batch, right=trade, rate=place)
-        cancel = FUTURES_CANCEL
-        gateway.private("DELETE", one, lambda call: orders.cancel(call, call.fields()), right=trade, rate=cancel)
-        gateway.private(
-            "DELETE", f"{_PREFIX}/orders", lambda call: orders.cancel_all(call, call.fields()), right=trade, rate=cancel
-        )
-        gateway.private("POST", f"{_PREFIX}/batch_cancel_orders", orders.cancel_batch, right=trade, rate=cancel)
-        gateway.private(
-            "POST",
-            f"{_PREFIX}/countdown_cancel_all",
-            lambda call: orders.countdown(call, call.fields()),
-            right=trade,
-            rate=cancel,
-        )
-        gateway.private("POST", f"{_PREFIX}/price_orders", _no_triggers, right=trade)
-        gateway.private("DELETE", f"{_PREFIX}/price_orders", lambda call: [], right=trade)
+        orders, one = self._orders, f"{_PREFIX}/orders/{{order_id}}"
+        place = partial(gateway.private, right=Right.TRADE, rate=FUTURES_PLACE)
+        place("POST", f"{_PREFIX}/orders", lambda call: orders.place(call, call.fields()), status=201)
+        place("PUT", one, lambda call: orders.amend(call, call.fields()))
+        place("POST", f"{_PREFIX}/batch_orders", orders.place_batch)
+        place("POST", f"{_PREFIX}/batch_amend_orders", orders.amend_batch)
+        cancel = partial(gateway.private, right=Right.TRADE, rate=FUTURES_CANCEL)
+        cancel("DELETE", one, lambda call: orders.cancel(call, call.fields()))
+        cancel("DELETE", f"{_PREFIX}/orders", lambda call: orders.cancel_all(call, call.fields()))
+        cancel("POST", f"{_PREFIX}/batch_cancel_orders", orders.cancel_batch)
+        cancel("POST", f"{_PREFIX}/countdown_cancel_all", lambda call: orders.countdown(call, call.fields()))
+        gateway.private("POST", f"{_PREFIX}/price_orders", _no_triggers, right=Right.TRADE)
+        gateway.private("DELETE", f"{_PREFIX}/price_orders", lambda call: [], right=Right.TRADE)
 
     def _register_settings(self, gateway: Gateway) -> None:
         account, trade = self._account, Right.TRADE
@@ -80,10 +66,11 @@ class FuturesTrading:
         gateway.private(
             "POST", f"{_PREFIX}/dual_comp/positions/{{contract}}/leverage", account.set_leverage_both, right=trade
         )
+        gateway.private("POST", f"{_PREFIX}/positions/{{contract}}/margin", account.change_margin, right=trade)
         gateway.private("POST", f"{_PREFIX}/positions/cross_mode", account.set_cross_mode, right=trade)
         gateway.private("POST", f"{_PREFIX}/dual_mode", account.set_dual_mode, right=trade)
         gateway.private("POST", f"{_PREFIX}/set_position_mode", account.set_position_mode, right=trade)
 
 
 def _no_triggers(call: Call) -> object:
-    raise RefusedError("TRADE_RESTRICTED", "price-triggered orders are not part of the simulation")
+    raise RefusedError("INVALID_ARGUMENT", "price-triggered orders are not part of the simulation")

@@ -62,7 +62,7 @@ class SelfTradeGroups:
         self._groups[group.group_id] = group
         return _shape(group)
 
-    def list(self, call: Call) -> list[dict[str, object]]:
+    def created_by(self, call: Call) -> list[dict[str, object]]:
         """The groups the caller has made."""
         return [_shape(group) for group in self._groups.values() if group.creator == call.account.uid]
 
@@ -73,7 +73,7 @@ class SelfTradeGroups:
     def add(self, call: Call) -> list[dict[str, object]]:
         """Users join a group of the caller."""
         group = self._own(call)
-        for uid in call.list():
+        for uid in call.rows():
             if not isinstance(uid, int) or isinstance(uid, bool):
                 raise invalid("user_id", uid)
             group.members[uid] = call.now_ns // 1_000_000_000

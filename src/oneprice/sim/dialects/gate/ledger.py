@@ -1,4 +1,4 @@
-"""The account books: what changed a wallet, in Gate's words, kept for REST and told to the private streams.
+"""The account books: what changed a wallet, in Gate's words, kept for REST and the private streams.
 
 Spot types: order_fill, order_fee, deposit, withdraw, futures_in, futures_out. Perpetual types: dnw (deposits,
 withdrawals and transfers), pnl, fee, fund.
@@ -43,20 +43,16 @@ class Entry(msgspec.Struct, frozen=True):
     trade_id: int = 0
 
 
-EntryListener = Callable[[Account, list[Entry]], None]
-
-
 class Ledger:
-    """Writes the books of all accounts; `listeners` hear every change of one report together."""
+    """Writes the books of all accounts. It must listen to the desks before any stream does."""
 
     def __init__(self, desks: Mapping[str, TradingDesk], clock: Callable[[], int]) -> None:
-        self.listeners: list[EntryListener] = []
         self._clock = clock
         self._desks = desks
         self._books: dict[tuple[int, str], deque[Entry]] = {}
         self._fills: dict[tuple[int, str], SimFill] = {}
         self._ids = count(_FIRST_ID)
-        self._transferring = False
+        self.is_transferring = False
         for name, desk in desks.items():
             desk.listeners.append(partial(self._hear, name))
 
@@ -67,11 +63,11 @@ class Ledger:
     @contextmanager
     def transfer(self) -> Iterator[None]:
         """What moves meanwhile moves between the account's own wallets."""
-        self._transferring = True
+        self.is_transferring = True
         try:
             yield
         finally:
-            self._transferring = False
+            self.is_transferring = False
 
     def _hear(self, market: str, report: Report) -> None:
         if isinstance(report, OrderReport):
@@ -81,8 +77,6 @@ class Ledger:
             entries = self._spot(report) if market == "spot" else self._futures(market, report)
             book = self._books.setdefault((report.account.uid, market), deque(maxlen=_ENTRIES_KEPT))
             book.extend(entries)
-            for listener in self.listeners:
-                listener(report.account, entries)
 
     def _spot(self, report: BalanceReport) -> list[Entry]:
         entries: list[Entry] = []
@@ -100,7 +94,7 @@ class Ledger:
     def _spot_kind(self, reason: BalanceReason) -> str:
         if reason is BalanceReason.TRADE:
             return "order_fill"
-        if self._transferring:
+        if self.is_transferring:
             return "futures_in" if reason is BalanceReason.DEPOSIT else "futures_out"
         return "deposit" if reason is BalanceReason.DEPOSIT else "withdraw"
 

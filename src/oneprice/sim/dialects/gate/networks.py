@@ -32,7 +32,9 @@ def _network(chain: str, name: str, fee: str, least: str, **more: object) -> Net
 NETWORKS: Final[dict[str, tuple[Network, ...]]] = {
     "BTC": (
         _network("BTC", "BTC", "0.00008", "0.001"),
-        _network("BSC", "BSC/BEP20", "0.000005", "0.0001", decimals=18, contract="0x7130d2a12b9bcbfae4f2634d864a1ee1ce3ead9c"),
+        _network(
+            "BSC", "BSC/BEP20", "0.000005", "0.0001", decimals=18, contract="0x7130d2a12b9bcbfae4f2634d864a1ee1ce3ead9c"
+        ),
     ),
     "ETH": (
         _network("ETH", "ETH/ERC20", "0.0003", "0.002", decimals=18),
@@ -43,7 +45,9 @@ NETWORKS: Final[dict[str, tuple[Network, ...]]] = {
     "SOL": (_network("SOL", "Solana", "0.008", "0.05"),),
     "XRP": (_network("XRP", "Ripple", "0.2", "22", has_tag=True, decimals=6),),
     "PEPE": (
-        _network("ETH", "ETH/ERC20", "120000", "240000", decimals=18, contract="0x6982508145454ce325ddbe47a25d4ec3d2311933"),
+        _network(
+            "ETH", "ETH/ERC20", "120000", "240000", decimals=18, contract="0x6982508145454ce325ddbe47a25d4ec3d2311933"
+        ),
     ),
     "USDT": (
         _network("TRX", "TRX/TRC20", "1", "2", decimals=6, contract="TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"),

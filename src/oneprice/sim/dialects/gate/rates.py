@@ -20,6 +20,7 @@ __all__ = [
     "FUTURES_SOCKET",
     "SPOT_CANCEL",
     "SPOT_PLACE",
+    "SPOT_SOCKET",
     "WALLET",
     "WITHDRAW",
     "Rate",
@@ -44,6 +45,7 @@ SPOT_CANCEL: Final = Rate(200, 1, "spot.cancel")
 FUTURES_PLACE: Final = Rate(100, 1, "futures.place")
 FUTURES_CANCEL: Final = Rate(200, 1, "futures.cancel")
 FUTURES_SOCKET: Final = Rate(100, 1, "futures.socket")
+SPOT_SOCKET: Final = Rate(10, 1, "spot.socket")
 WALLET: Final = Rate(80, 10)
 WITHDRAW: Final = Rate(1, 3, "withdraw")
 

@@ -87,13 +87,15 @@ def _spot_halted(refused: Refused, listing: SimListing | None) -> RefusedError:
 
 def _futures_halted(refused: Refused, listing: SimListing | None) -> RefusedError:
     if refused.order is None and "hedge" in refused.detail:
-        return RefusedError("TRADE_RESTRICTED", refused.detail)
+        return RefusedError("INVALID_ARGUMENT", refused.detail)
     return RefusedError("CONTRACT_IN_DELISTING", "contract in delisting: trading is halted")
 
 
 def _spot_over(refused: Refused, listing: SimListing | None) -> RefusedError:
     filled = refused.order is not None and refused.order.state is OrderState.FILLED
-    return RefusedError("ORDER_CLOSED", "Order closed") if filled else RefusedError("ORDER_CANCELLED", "Order cancelled")
+    return (
+        RefusedError("ORDER_CLOSED", "Order closed") if filled else RefusedError("ORDER_CANCELLED", "Order cancelled")
+    )
 
 
 def _would_take(refused: Refused, listing: SimListing | None) -> RefusedError:

@@ -40,8 +40,8 @@ class Gateway:
 
     def __init__(self, server: SimServer) -> None:
         self._server = server
-        self._signatures = Signatures(server.accounts)
-        self._rates = Rates(server.now_ns)
+        self.signatures = Signatures(server.accounts)
+        self.rates = Rates(server.now_ns)
         self._trace = count(1)
         server.fault_answer = self._fault_answer
 
@@ -50,7 +50,7 @@ class Gateway:
 
         def answer(request: web.Request) -> web.Response:
             def run() -> tuple[object, int, dict[str, str]]:
-                quota = self._rates.take(DEFAULT_RATE, f"{request.remote} {path}", request.path)
+                quota = self.rates.take(DEFAULT_RATE, f"{request.remote} {path}", request.path)
                 limits = quota_headers(quota)
                 try:
                     return handler(request), 200, limits
@@ -83,7 +83,7 @@ class Gateway:
                 limits: dict[str, str] = {}
                 for market in markets(call):
                     name = f"{call.account.uid} {rate.name or f'{method} {path}'} {market}"
-                    limits = quota_headers(self._rates.take(rate, name, request.path))
+                    limits = quota_headers(self.rates.take(rate, name, request.path))
                 try:
                     check_right(call.key, right)
                     check_expiry(request.headers.get("x-gate-exptime", ""), call.now_ns)
@@ -106,7 +106,7 @@ class Gateway:
 
     def _call(self, request: web.Request) -> Call:
         body, now_ns = self._server.body(request), self._server.now_ns()
-        account, key = self._signatures.of_request(request, body, now_ns // 1_000_000_000)
+        account, key = self.signatures.of_request(request, body, now_ns // 1_000_000_000)
         return Call(
             account=account,
             key=key,

@@ -82,7 +82,7 @@ class Signatures:
 
 def _check(key: ApiKey, text: str, sign: str) -> None:
     expected = hmac.new(key.secret.encode(), text.encode(), hashlib.sha512).hexdigest()
-    if not hmac.compare_digest(expected.encode(), sign.encode()):
+    if not key.secret or not hmac.compare_digest(expected.encode(), sign.encode()):
         raise RefusedError("INVALID_SIGNATURE", "Signature mismatch", 401)
 
 

@@ -79,7 +79,7 @@ class SpotOrders:
 
     def place_batch(self, call: Call) -> list[dict[str, object]]:
         """Each on its own: what is refused stands between the others with its label."""
-        orders = [Fields(item) for item in call.list()]
+        orders = [Fields(item) for item in call.rows()]
         pairs = [fields.text("currency_pair") for fields in orders]
         if len(set(pairs)) > _BATCH_PAIRS_MAX:
             raise RefusedError("TOO_MANY_CURRENCY_PAIRS", f"at most {_BATCH_PAIRS_MAX} currency pairs")
@@ -101,7 +101,7 @@ class SpotOrders:
 
     def cancel_batch(self, call: Call) -> list[dict[str, object]]:
         """By ids or texts."""
-        wanted = [Fields(item) for item in call.list()]
+        wanted = [Fields(item) for item in call.rows()]
         if len(wanted) > _CANCELS_MAX:
             raise RefusedError("TOO_MANY_ORDERS", f"at most {_CANCELS_MAX} orders")
         answers: list[dict[str, object]] = []
@@ -121,7 +121,7 @@ class SpotOrders:
 
     def amend_batch(self, call: Call) -> list[dict[str, object]]:
         """Like `amend` for several."""
-        wanted = [Fields(item) for item in call.list()]
+        wanted = [Fields(item) for item in call.rows()]
         if len(wanted) > _AMENDS_MAX:
             raise RefusedError("TOO_MANY_ORDERS", f"at most {_AMENDS_MAX} orders")
         answers: list[dict[str, object]] = []
@@ -147,7 +147,7 @@ class SpotOrders:
             ended = self.desk.cancel_all(call.account, listing, call.now_ns, side)
         return [self.shape(order) | {"succeeded": True, "label": "", "message": ""} for order in ended]
 
-    def list(self, call: Call, fields: Fields) -> list[dict[str, object]]:
+    def find_many(self, call: Call, fields: Fields) -> list[dict[str, object]]:
         """Open orders of a pair, or finished ones, newest first."""
         _check_account(fields)
         is_open = fields.choice("status", {"open": True, "finished": False}, fields.needed("status"))

@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from oneprice.sim.dialects.gate.listed import INTERVALS_MS, by_name, change_percentage, name_of, plain
+from oneprice.sim.dialects.gate.networks import networks_of
 from oneprice.sim.dialects.gate.rest import Gateway, RefusedError, choice, number, optional_number, required
 from oneprice.sim.engine import Side, TradePrint
 from oneprice.sim.market import BookSnapshot, SimListing, SimMarket
@@ -21,6 +22,7 @@ _DEEP_CACHE_MS: Final = 30_000
 _DEEP: Final = 100
 _MISSING: Final = (
     "/margin/currency_pairs",
+    "/margin/uni/currency_pairs",
     "/futures/btc/contracts",
     "/delivery/{settle}/contracts",
     "/options/underlyings",
@@ -40,6 +42,7 @@ class SpotRest:
         """Put the endpoints on the gateway."""
         gateway.get("/spot/time", lambda _: {"server_time": self._server.now_ms()})
         gateway.get("/spot/currencies", lambda _: self._currencies())
+        gateway.get("/spot/currencies/{currency}", self._currency)
         gateway.get("/spot/currency_pairs", lambda _: [_rules(item) for item in self._listings.values()])
         gateway.get("/spot/currency_pairs/{pair}", lambda request: _rules(self._in_path(request)))
         gateway.get("/spot/order_book", self._order_book)
@@ -62,19 +65,14 @@ class SpotRest:
     def _currencies(self) -> list[dict[str, object]]:
         listings = self._listings.values()
         names = {item.instrument.base for item in listings} | {item.instrument.quote for item in listings}
-        return [
-            {
-                "currency": name,
-                "name": name,
-                "delisted": False,
-                "withdraw_disabled": False,
-                "withdraw_delayed": False,
-                "deposit_disabled": False,
-                "trade_disabled": False,
-                "chains": [],
-            }
-            for name in sorted(names)
-        ]
+        return [_currency(name) for name in sorted(names)]
+
+    def _currency(self, request: web.Request) -> dict[str, object]:
+        wanted = request.match_info["currency"]
+        for currency in self._currencies():
+            if currency["currency"] == wanted:
+                return currency
+        raise RefusedError("INVALID_CURRENCY", f"Invalid currency {wanted}")
 
     def _order_book(self, request: web.Request) -> dict[str, object]:
         """Served from a cache: about a second old, deeper than 100 levels up to half a minute [S51][N]."""
@@ -178,6 +176,30 @@ def _ticker(listing: SimListing) -> dict[str, object]:
 
 def _levels(listing: SimListing, levels: list[tuple[int, int]]) -> list[list[str]]:
     return [[listing.price_text(price), listing.lots_text(lots)] for price, lots in levels]
+
+
+def _currency(name: str) -> dict[str, object]:
+    networks = networks_of(name)
+    return {
+        "currency": name,
+        "name": name,
+        "delisted": False,
+        "withdraw_disabled": False,
+        "withdraw_delayed": False,
+        "deposit_disabled": False,
+        "trade_disabled": False,
+        "chain": networks[0].chain,
+        "chains": [
+            {
+                "name": network.chain,
+                "addr": network.contract,
+                "withdraw_disabled": not network.sends_withdrawals,
+                "withdraw_delayed": False,
+                "deposit_disabled": not network.takes_deposits,
+            }
+            for network in networks
+        ],
+    }
 
 
 def _rules(listing: SimListing) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from oneprice.sim.dialects.gate.caller import Call, Right
 from oneprice.sim.dialects.gate.rates import SPOT_CANCEL, SPOT_PLACE
@@ -34,24 +35,22 @@ class SpotTrading:
         """All endpoints."""
         self._register_reading(gateway)
         orders = self._orders
-        place = {"right": Right.TRADE, "rate": SPOT_PLACE, "markets": pairs_of}
-        cancel = {"right": Right.TRADE, "rate": SPOT_CANCEL}
-        gateway.private("POST", "/spot/orders", lambda call: orders.place(call, call.fields()), status=201, **place)
-        gateway.private("PATCH", "/spot/orders/{order_id}", lambda call: orders.amend(call, call.fields()), **place)
-        gateway.private("POST", "/spot/batch_orders", orders.place_batch, **place)
-        gateway.private("POST", "/spot/amend_batch_orders", orders.amend_batch, **place)
-        gateway.private("DELETE", "/spot/orders/{order_id}", lambda call: orders.cancel(call, call.fields()), **cancel)
-        gateway.private("DELETE", "/spot/orders", lambda call: orders.cancel_all(call, call.fields()), **cancel)
-        gateway.private("POST", "/spot/cancel_batch_orders", orders.cancel_batch, **cancel)
-        gateway.private(
-            "POST", "/spot/countdown_cancel_all", lambda call: orders.countdown(call, call.fields()), **cancel
-        )
+        place = partial(gateway.private, right=Right.TRADE, rate=SPOT_PLACE, markets=pairs_of)
+        place("POST", "/spot/orders", lambda call: orders.place(call, call.fields()), status=201)
+        place("PATCH", "/spot/orders/{order_id}", lambda call: orders.amend(call, call.fields()))
+        place("POST", "/spot/batch_orders", orders.place_batch)
+        place("POST", "/spot/amend_batch_orders", orders.amend_batch)
+        cancel = partial(gateway.private, right=Right.TRADE, rate=SPOT_CANCEL)
+        cancel("DELETE", "/spot/orders/{order_id}", lambda call: orders.cancel(call, call.fields()))
+        cancel("DELETE", "/spot/orders", lambda call: orders.cancel_all(call, call.fields()))
+        cancel("POST", "/spot/cancel_batch_orders", orders.cancel_batch)
+        cancel("POST", "/spot/countdown_cancel_all", lambda call: orders.countdown(call, call.fields()))
         gateway.private("POST", "/spot/price_orders", _no_triggers, right=Right.TRADE)
 
     def _register_reading(self, gateway: Gateway) -> None:
         orders, account = self._orders, self._account
         gateway.private("GET", "/spot/orders/{order_id}", lambda call: orders.find(call, call.fields()))
-        gateway.private("GET", "/spot/orders", lambda call: orders.list(call, call.fields()))
+        gateway.private("GET", "/spot/orders", lambda call: orders.find_many(call, call.fields()))
         gateway.private("GET", "/spot/open_orders", lambda call: orders.open_by_pair(call, call.fields()))
         gateway.private("GET", "/spot/accounts", account.accounts)
         gateway.private("GET", "/spot/my_trades", account.trades)
@@ -63,4 +62,4 @@ class SpotTrading:
 
 
 def _no_triggers(call: Call) -> object:
-    raise RefusedError("TRADE_RESTRICTED", "price-triggered orders are not part of the simulation")
+    raise RefusedError("INVALID_ARGUMENT", "price-triggered orders are not part of the simulation")

@@ -12,9 +12,16 @@ from aiohttp import web
 from oneprice.sim.desk import TradingDesk
 from oneprice.sim.dialects.mexc.desk_rules import DESK_RULES
 from oneprice.sim.dialects.mexc.edge import serve_edge
+from oneprice.sim.dialects.mexc.futures_account import FuturesAccount
+from oneprice.sim.dialects.mexc.futures_book import FuturesBook
+from oneprice.sim.dialects.mexc.futures_orders import FuturesOrders
+from oneprice.sim.dialects.mexc.futures_private import FuturesPrivate
+from oneprice.sim.dialects.mexc.futures_queries import FuturesQueries
 from oneprice.sim.dialects.mexc.futures_rest import FuturesRest
+from oneprice.sim.dialects.mexc.futures_shapes import FuturesShapes
 from oneprice.sim.dialects.mexc.listed import INSTRUMENTS
 from oneprice.sim.dialects.mexc.listen_keys import ListenKeys
+from oneprice.sim.dialects.mexc.personal import Personal
 from oneprice.sim.dialects.mexc.private_streams import PrivateStreams
 from oneprice.sim.dialects.mexc.refusals import banned, refused, too_many, unavailable
 from oneprice.sim.dialects.mexc.spot_account import SpotAccount
@@ -43,8 +50,8 @@ def build(markets: Mapping[str, SimMarket], server: SimServer) -> None:
         _serve_spot_account(server, server.desks["spot"], wallet, limits, SpotStreams(server, spot))
         SpotRest(server, spot, limits).register()
     if futures is not None:
+        serve_edge(server, futures, _serve_futures_account(server, server.desks["futures"], wallet))
         FuturesRest(server, futures).register()
-        serve_edge(server, futures)
     server.fault_answer = lambda request, kind: _fault_answer(server, request, kind)
 
 
@@ -60,6 +67,17 @@ def _serve_spot_account(
         part.register(door)
     streams = PrivateStreams(server, desk, prices, wallet.moves_inside)
     serve_spot_socket(server, public.find, keys, streams)
+
+
+def _serve_futures_account(server: SimServer, desk: TradingDesk, wallet: Wallet) -> Personal:
+    """The signed endpoints; returns what pushes to connections that log in. The book hears the desk first."""
+    door, book = FuturesPrivate(server), FuturesBook(desk)
+    shapes = FuturesShapes(desk, book)
+    orders = FuturesOrders(server, desk, book, shapes)
+    orders.register(door)
+    FuturesQueries(server, desk, shapes, orders).register(door)
+    FuturesAccount(desk, book, shapes, orders, wallet).register(door)
+    return Personal(server, desk, book, shapes)
 
 
 def _fault_answer(server: SimServer, request: web.Request, kind: FaultKind) -> web.StreamResponse:

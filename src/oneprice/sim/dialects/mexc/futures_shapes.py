@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from oneprice.sim import money
 from oneprice.sim.accounts import Account
 from oneprice.sim.desk import TradingDesk
 from oneprice.sim.dialects.mexc.futures_book import FuturesBook, PositionRecord
@@ -139,7 +140,7 @@ class FuturesShapes:
             "oim": margin,
             "im": margin,
             "holdFee": figure(0, 1),
-            "realised": _number(record.profit - record.fees),
+            "realised": _number(money.minus(record.profit, record.fees)),
             "closeProfitLoss": _number(record.profit),
             "fee": _number(record.fees),
             "leverage": self._desk.leverage(account, listing),
@@ -155,15 +156,15 @@ class FuturesShapes:
         desk = self._desk
         held = [record.listing for record in self._book.held(account) if record.listing.instrument.quote == asset]
         cash = account.balance(desk.wallet, asset).total
-        unrealised = sum((desk.unrealised(account, listing) for listing in held), Decimal(0))
-        margin = sum((desk.position_margin(account, listing) for listing in held), Decimal(0))
+        unrealised = money.total([desk.unrealised(account, listing) for listing in held])
+        margin = money.total([desk.position_margin(account, listing) for listing in held])
         return {
             "currency": asset,
             "positionMargin": _number(margin),
             "availableBalance": _number(desk.available(account, asset)),
             "cashBalance": _number(cash),
             "frozenBalance": _number(desk.order_margin(account)),
-            "equity": _number(cash + unrealised),
+            "equity": _number(money.plus(cash, unrealised)),
             "unrealized": _number(unrealised),
             "bonus": figure(0, 1),
         }

@@ -1,7 +1,7 @@
 """Listen keys of MEXC's private spot streams: an account's permission to connect, for 60 minutes at a time.
 
-Every POST makes a new key, 60 an account at most; a key carries 5 connections at most. Connections of a key that has run
-out or was closed are closed with it (unverified: the documents only say that the stream closes).
+Every POST makes a new key, 60 an account at most; a key carries 5 connections at most. Connections of a key that has
+run out or was closed are closed with it (unverified: the documents only say that the stream closes).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""On which networks the simulated MEXC takes and sends coins. `netWork` is what requests carry, `network` what is shown."""
+"""On which networks the simulated MEXC takes and sends coins. Requests carry `netWork`; `network` is for the eye."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ NETWORKS: Final[Mapping[str, Sequence[Network]]] = {
     "USDT": (
         Network("ETH", _ETHEREUM, "1", "10", "5000000", 32, "0xdac17f958d2ee523a2206206994597c13d831ec7"),
         Network("TRX", "Tron(TRC20)", "1", "5", "5000000", 20, "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"),
-        Network(
-            "BSC", "BNB Smart Chain(BEP20)", "0", "5", "5000000", 15, "0x55d398326f99059ff775485246999027b3197955"
-        ),
+        Network("BSC", "BNB Smart Chain(BEP20)", "0", "5", "5000000", 15, "0x55d398326f99059ff775485246999027b3197955"),
         Network("SOL", "Solana(SOL)", "0.5", "5", "5000000", 100, "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"),
     ),
     "BTC": (

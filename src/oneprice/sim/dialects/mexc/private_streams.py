@@ -36,7 +36,7 @@ _WHY: Final = {
 
 
 class PrivateStreams:
-    """The topics of all accounts. `moves_inside` tells whether a deposit or withdrawal is a transfer between wallets."""
+    """The topics of all accounts. `moves_inside` tells whether a change is a transfer between wallets."""
 
     def __init__(
         self, server: SimServer, desk: TradingDesk, prices: MarketPrices, moves_inside: Callable[[], bool]

@@ -1,9 +1,10 @@
 """Write the protobuf frames of MEXC's spot websocket (proto3, no package).
 
-`MESSAGES` is the field table of the published .proto files (fact sheet, section 7), without the messages of
-retired channels and without `PrivateOrdersV3Api`'s fields of trigger orders and of internal ids. `encode` turns the values of one message into bytes:
+`MESSAGES` is the field table of the published .proto files (fact sheet, section 7), without the messages of retired
+channels and without what `PrivateOrdersV3Api` tells of trigger orders and internal ids. `encode` turns the values of
+one message into bytes:
 
-* proto3 leaves zero values out: an empty string, 0, and an empty list write nothing;
+* proto3 leaves zero values out: an empty string, 0, false, and an empty list write nothing;
 * a single sub-message that is given is written even when it is empty (its tag and length 0);
 * a field name the table does not know is a `ValueError`: a misspelt field would otherwise vanish silently.
 """

@@ -108,6 +108,8 @@ def spot_refusal(refusal: Refused, side: Side | None = None) -> SpotRefusedError
 
 def futures_refusal(refusal: Refused, side: Side | None = None) -> FuturesRefusedError:
     """A desk's refusal in the perpetual market's words."""
+    if refusal.reason is Reason.HALTED and refusal.detail.startswith("hedge mode"):
+        return FuturesRefusedError(6001, f"Trading forbidden: {refusal.detail}")
     if refusal.reason is Reason.PRICE_BAND and side is Side.SELL:
         return FuturesRefusedError(2004, "Low-price for selling")
     code, text = _FUTURES[refusal.reason]

@@ -13,9 +13,10 @@ from oneprice.sim.dialects.mexc.listed import plain, spot_symbol
 from oneprice.sim.dialects.mexc.refusals import SpotRefusedError
 from oneprice.sim.dialects.mexc.signing import Signed
 from oneprice.sim.dialects.mexc.spot_private import SpotPrivate, required
+from oneprice.sim.market import SimListing
 from oneprice.sim.server import SimServer
 
-__all__ = ["SpotAccount", "permissions"]
+__all__ = ["SpotAccount", "fees"]
 
 _SCOPES: Final = {
     "read": ("SPOT_ACCOUNT_READ", "SPOT_DEAL_READ", "CONTRACT_ACCOUNT_READ", "CONTRACT_DEAL_READ"),
@@ -79,7 +80,7 @@ class SpotAccount:
         listing = self._listings.get(required(signed, "symbol"))
         if listing is None:
             raise SpotRefusedError(-1121, "Invalid symbol.")
-        maker, taker = fees(signed.account, self._desk)
+        maker, taker = fees(signed.account, self._desk, listing)
         data = {"makerCommission": _fraction(maker), "takerCommission": _fraction(taker)}
         return {"data": data, "code": 0, "msg": "success", "timestamp": self._server.now_ms()}
 
@@ -112,10 +113,12 @@ class SpotAccount:
         return _succeeded({"mxDeductEnable": wanted}, self._server.now_ms())
 
 
-def fees(account: Account, desk: TradingDesk) -> tuple[Decimal, Decimal]:
-    """The account's maker and taker fee in the desk's market."""
+def fees(account: Account, desk: TradingDesk, listing: SimListing | None = None) -> tuple[Decimal, Decimal]:
+    """The account's maker and taker fee in the desk's market, or of one listing."""
+    key = desk.wallet if listing is None else listing.key
     maker = account.maker_fees.get(desk.wallet, desk.rules.maker_fee)
-    return maker, account.taker_fees.get(desk.wallet, desk.rules.taker_fee)
+    taker = account.taker_fees.get(desk.wallet, desk.rules.taker_fee)
+    return account.maker_fees.get(key, maker), account.taker_fees.get(key, taker)
 
 
 def permissions(rights: frozenset[str]) -> str:

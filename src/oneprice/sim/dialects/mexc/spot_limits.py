@@ -1,8 +1,8 @@
 """MEXC's spot rate limits: weights of an address and of an account, orders a second, and bans.
 
-The stricter of the two documented limits holds, with its weights: 300 weight in 10 s for an address, 500 for an account,
-and one bucket of 12 a second for all that places and cancels. Above them HTTP 429 with Retry-After; who goes on
-regardless is banned with HTTP 418 for two minutes.
+The stricter of the two documented limits holds, with its weights: 300 weight in 10 s for an address, 500 for an
+account, and one bucket of 12 a second for all that places and cancels. Above them HTTP 429 with Retry-After; who goes
+on regardless is banned with HTTP 418 for two minutes.
 """
 
 from __future__ import annotations

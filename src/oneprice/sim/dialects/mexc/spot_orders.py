@@ -238,9 +238,7 @@ def _amounts(params: Mapping[str, str], side: Side, kind: str, client_id: str, m
         raise missing("quoteOrderQty" if side is Side.BUY else "quantity")
     if quantity is not None and worth is not None:
         raise SpotRefusedError(-1128, "Combination of optional parameters invalid.")
-    return Ticket(
-        side=side, quantity=quantity, quote_quantity=worth, client_order_id=client_id, self_trade=mode
-    )
+    return Ticket(side=side, quantity=quantity, quote_quantity=worth, client_order_id=client_id, self_trade=mode)
 
 
 def _decimal(params: Mapping[str, str], name: str) -> Decimal | None:
@@ -248,7 +246,9 @@ def _decimal(params: Mapping[str, str], name: str) -> Decimal | None:
     if not text:
         return None
     if _DECIMAL.fullmatch(text) is None:
-        raise missing(name) if not text.startswith("-") else SpotRefusedError(10102, "amount cannot be zero or negative")
+        raise (
+            missing(name) if not text.startswith("-") else SpotRefusedError(10102, "amount cannot be zero or negative")
+        )
     value = Decimal(text)
     if not value:
         raise SpotRefusedError(10102, "amount cannot be zero or negative")

@@ -1,4 +1,4 @@
-"""The door to MEXC's signed spot endpoints: limits first, then the signature, the key's rights and the account's limits.
+"""The door to MEXC's signed spot endpoints: limits of the address, signature, rights of the key, limits of the account.
 
 Endpoints are added with what they cost and need; their handlers get a proven sender and return what goes out as JSON.
 """
@@ -48,9 +48,7 @@ class SpotPrivate:
             if refused is not None:
                 return refused
             try:
-                signed = signed_spot(
-                    self._server.accounts, request, self._server.body(request), self._server.now_ms()
-                )
+                signed = signed_spot(self._server.accounts, request, self._server.body(request), self._server.now_ms())
                 if right not in signed.key.rights:
                     raise SpotRefusedError(700007, "No permission to access the endpoint.")
                 refused = self.limits.check_account(address, signed.account.uid, weight, kept)
