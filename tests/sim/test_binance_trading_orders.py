@@ -180,20 +180,21 @@ async def test_futures_ack_tells_the_order_before_matching(caller: Caller) -> No
 
 async def test_futures_good_till_date_and_countdown(caller: Caller, venue: Any, clock: Clock) -> None:
     path = f"{FUTURES}/order"
-    until_ms = clock.now_ns // 1_000_000 + 700_000
+    until_ms = clock.now_ns // 1_000_000 + 601_000
     dated = await caller.done("POST", path, **LIMIT | {"timeInForce": "GTD"}, goodTillDate=until_ms)
     assert (dated["timeInForce"], dated["goodTillDate"]) == ("GTD", until_ms - until_ms % 1_000)
     resting = await caller.done("POST", path, **LIMIT)
-    armed = await caller.done("POST", f"{FUTURES}/countdownCancelAll", symbol="BTCUSDT", countdownTime=120_000)
-    assert armed == {"symbol": "BTCUSDT", "countdownTime": "120000"}
-    clock.pass_s(119)
+    armed = await caller.done("POST", f"{FUTURES}/countdownCancelAll", symbol="BTCUSDT", countdownTime=12_000)
+    assert armed == {"symbol": "BTCUSDT", "countdownTime": "12000"}
+    clock.pass_s(11)
     venue.tick(clock.now_ns)
     assert len(await caller.done("GET", f"{FUTURES}/openOrders", symbol="BTCUSDT")) == 2
     await caller.done("POST", f"{FUTURES}/countdownCancelAll", symbol="BTCUSDT", countdownTime=0)
-    clock.pass_s(10)
+    clock.pass_s(2)
     venue.tick(clock.now_ns)
     assert len(await caller.done("GET", f"{FUTURES}/openOrders", symbol="BTCUSDT")) == 2
-    clock.pass_s(600)
+    venue.faults.switch_on(FaultOrder(kind=FaultKind.CLOCK_SKEW, delay_ms=600_000))
+    clock.pass_s(1)
     venue.tick(clock.now_ns)
     (left,) = await caller.done("GET", f"{FUTURES}/openOrders", symbol="BTCUSDT")
     assert left["orderId"] == resting["orderId"]

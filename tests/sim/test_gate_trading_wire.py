@@ -330,6 +330,28 @@ async def test_cancelled_without_a_fill_is_forgotten(
     assert rest.status == 404
 
 
+async def test_a_text_finds_an_ended_perpetual_order_for_a_minute(gate: SimServer, rest: Rest, clock: Clock) -> None:
+    done = await rest("POST", FUTURES, body=future(gate, price="0", tif="ioc", text="t-short"))
+    clock.pass_s(59)
+    gate.tick(clock.ns)
+    assert (await rest("GET", f"{FUTURES}/t-short"))["id"] == done["id"]
+    clock.pass_s(2)
+    gate.tick(clock.ns)
+    assert (await rest("GET", f"{FUTURES}/t-short"))["label"] == "ORDER_NOT_FOUND"
+    assert (await rest("GET", f"{FUTURES}/{done['id']}"))["text"] == "t-short"
+
+
+async def test_an_account_may_have_its_own_fees(gate: SimServer, rest: Rest) -> None:
+    account = gate.accounts.all()[0]
+    account.taker_fees = {"BTC/USDT": Decimal("0.0004"), "futures": Decimal("0.0003")}
+    assert (await rest("GET", "/wallet/fee", "currency_pair=BTC_USDT"))["taker_fee"] == "0.0004"
+    assert (await rest("GET", "/wallet/fee"))["taker_fee"] == "0.001"
+    done = await rest("POST", FUTURES, body=future(gate, price="0", tif="ioc"))
+    assert done["tkfr"] == "0.0003"
+    (fill, *_) = await rest("GET", "/futures/usdt/my_trades")
+    assert Decimal(fill["fee"]) == Decimal(fill["trade_value"]) * Decimal("0.0003")
+
+
 async def test_an_ended_order_over_again_is_refused(gate: SimServer, rest: Rest) -> None:
     ask = listing(gate, "BTC/USDT").price_text(listing(gate, "BTC/USDT").top.ask_ticks + 500)
     done = await rest("POST", SPOT, body=spot(gate, price=ask, amount="0.0001"))

@@ -8,6 +8,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -211,6 +212,26 @@ async def test_a_market_order_by_quote_fills(mexc: SimServer, private: Wire) -> 
     assert (first["status"], first["orderType"], first["amount"], first["quantity"]) == (1, 5, "100", "0")
     assert (last["status"], last["remainAmount"], last["quantity"]) == (2, "0", last["cumulativeQuantity"])
     assert Decimal(frames[-1][2]["feeAmount"]) > 0
+
+
+async def test_frames_have_the_recorded_fields(mexc: SimServer, private: Wire, edge: Wire, shared: Path) -> None:
+    """What is zero or empty is left out on the wire, there and here."""
+    place(mexc, "spot", side=Side.SELL, quantity=Decimal("0.001"))
+    bodies = {frame[0]: frame[2] for frame in await private.take(6)}
+    for fixture, field, channel in (
+        ("orders_filled", "privateOrders", ORDERS),
+        ("deals", "privateDeals", DEALS),
+        ("account_order_placed", "privateAccount", ACCOUNT),
+    ):
+        sample = json.loads((shared / "fixtures" / "mexc" / f"spot_ws_private_{fixture}.json").read_text())[field]
+        told = {name for name, value in sample.items() if value not in ("", False)}
+        assert told - set(bodies[channel]) - {"frozenAmount"} == set()
+    place(mexc, "futures", side=Side.BUY, quantity=Decimal(1))
+    pushes = {frame["channel"]: frame["data"] for frame in await edge.take(6)}
+    for name in ("order", "order.deal", "asset"):
+        path = shared / "fixtures" / "mexc" / f"futures_ws_push_personal_{name.replace('.', '_')}.json"
+        sample = json.loads(path.read_text())
+        assert set(sample["data"]) - set(pushes[sample["channel"]]) == set()
 
 
 @pytest.mark.parametrize(("amount", "why"), [("5", "DEPOSIT"), ("-5", "WITHDRAW")])

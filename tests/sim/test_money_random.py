@@ -75,7 +75,7 @@ class Exchange:
         self.accounts = Accounts()
         self.customers = [self.accounts.open([], FUNDS) for _ in range(3)]
         self.faults = FaultBoard(lambda: self.now)
-        temper = Temper(levels=8, requotes_per_s=4.0, takers_per_s=4.0, sweeps_per_s=0.4)
+        temper = Temper(levels=8, requotes_per_s=4.0, takers_per_s=6.0, sweeps_per_s=0.6)
         self.desks: list[TradingDesk] = []
         for wallet, instruments in INSTRUMENTS.items():
             market = SimMarket("binance", wallet, instruments, seed, T0, temper=temper)
@@ -159,7 +159,7 @@ class Exchange:
 
     def pass_time(self) -> None:
         """The desks' clock may be ahead for a moment, as by the fault clock_skew."""
-        self.now += self.random.randint(1, 400) * MS
+        self.now += self.random.randint(1, 200) * MS
         ahead_ms = self.random.choice([4 * HOUR_MS, 40_000]) if self.random.random() < 0.02 else 0
         for desk in self.desks:
             desk.market.step(self.now)

@@ -136,6 +136,14 @@ def test_assets_that_go_by_the_thousand_are_counted_in_coins() -> None:
     assert answer(fresh.balances(), body)[0].asset == "1000SATS"
 
 
+def test_names_of_many_coins_count_only_where_a_listing_has_them() -> None:
+    ours, kind = VENUE.accounts[MarketKind.SPOT](None, Credentials("key-of-account", "secret")), MarketKind.SPOT
+    ours.know([listing(kind, "1MBABYDOGEUSDT", "BABYDOGE", 1_000_000), listing(kind, "1000CATUSDT", "1000CAT")])
+    rows = [{"asset": word, "free": "2", "locked": "0"} for word in ("1MBABYDOGE", "1000CAT", "BABYDOGE", "1000X")]
+    told = [(balance.asset, balance.total) for balance in answer(ours.balances(), {"balances": rows})]
+    assert told == [("BABYDOGE", 2_000_000), ("1000CAT", 2), ("BABYDOGE", 2), ("1000X", 2)]
+
+
 def test_a_position_in_hedge_mode_is_refused() -> None:
     row = {"symbol": "BTCUSDT", "positionAmt": "-0.5", "positionSide": "BOTH", "entryPrice": "30000", "markPrice": "0"}
     (held,) = answer(USDM.positions(), [row, {**row, "positionAmt": "0.000"}])

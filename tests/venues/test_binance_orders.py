@@ -117,7 +117,7 @@ BY_QUOTE = {**MARKET, "quantity": None, "quote_quantity": D("1E+2")}
         (
             {"reduce_only": True},
             None,
-            LIMIT.format("IOC").replace("&newClient", "&reduceOnly=true&newClient"),
+            LIMIT.format("IOC").replace("&quantity", "&reduceOnly=true&quantity"),
         ),
     ],
     ids=["ioc", "gtc", "fok", "post-only", "market", "by-quote", "reduce-only"],

@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from oneprice.venues.kit import PublicMarket, Venue
+    from oneprice.venues.kit import PrivateMarket, PublicMarket, Support, Venue
 
 
 @click.command()
@@ -34,11 +34,24 @@ def venues(names: tuple[str, ...], as_json: bool) -> None:
     for venue in chosen:
         console.print(f"{venue.title}  {venue.documentation}", highlight=False)
         for market in _markets(venue):
-            console.print(_details(market))
+            console.print(_details(market, _account(venue, market)))
 
 
 def _markets(venue: Venue) -> list[PublicMarket]:
     return [make(None) for make in venue.markets.values()]
+
+
+def _account(venue: Venue, market: PublicMarket) -> PrivateMarket | None:
+    """For its facts alone: nothing is signed."""
+    from oneprice.venues.kit import Credentials
+
+    make = venue.accounts.get(market.kind)
+    return None if make is None else make(None, Credentials("unused", "unused"))
+
+
+def _supports(venue: Venue, market: PublicMarket) -> list[Support]:
+    account = _account(venue, market)
+    return [*market.capabilities, *(account.capabilities if account is not None else ())]
 
 
 def _name(market: PublicMarket) -> str:
@@ -49,12 +62,13 @@ def _matrix(chosen: list[Venue]) -> Table:
     """One row a capability, one column a market. What a market does not list, it does not support."""
     from rich.table import Table
 
-    markets = [market for venue in chosen for market in _markets(venue)]
+    pairs = [(venue, market) for venue in chosen for market in _markets(venue)]
+    markets = [market for _, market in pairs]
     table = Table(title="venues", title_justify="left", show_edge=False, pad_edge=True)
     table.add_column("")
     for market in markets:
         table.add_column(_name(market).replace("-", "\n"), justify="center")
-    supports = [{row.name: row.supported for row in market.capabilities} for market in markets]
+    supports = [{row.name: row.supported for row in _supports(venue, market)} for venue, market in pairs]
     for row in dict.fromkeys(name for support in supports for name in support):
         table.add_row(row, *("yes" if support.get(row) else "[dim]no[/]" for support in supports))
     table.add_row("taker fee, bps", *(f"{market.taker_fee_bps:g}" for market in markets))
@@ -68,16 +82,17 @@ def _hours(seconds: float) -> str:
     return f"{seconds / 3600:g}" if seconds else "[dim]-[/]"
 
 
-def _details(market: PublicMarket) -> Table:
+def _details(market: PublicMarket, account: PrivateMarket | None) -> Table:
     from rich.table import Table
 
     table = Table(title=_name(market), title_justify="left", show_edge=False, show_header=False)
-    for row in market.capabilities:
+    for row in (*market.capabilities, *(account.capabilities if account is not None else ())):
         table.add_row(row.name, "yes" if row.supported else "no", row.note)
     table.add_row("rest", "", market.rest_url)
     for path, url in market.stream_urls.items():
         table.add_row("stream", "", f"{url}  ({path})" if path else url)
-    for name, budget in market.budgets.items():
+    budgets = dict(account.budgets if account is not None else {}) | dict(market.budgets)
+    for name, budget in budgets.items():
         table.add_row("budget", "", f"{name}: weight {budget.weight_max} in {budget.seconds:g} s")
     return table
 
@@ -96,7 +111,8 @@ def _described(venue: Venue) -> dict[str, object]:
                 "budgets": dict(market.budgets),
                 "limits": market.limits,
                 "capabilities": list(market.capabilities),
+                "account_capabilities": list(account.capabilities) if account is not None else [],
             }
-            for market in _markets(venue)
+            for market, account in ((market, _account(venue, market)) for market in _markets(venue))
         ],
     }

@@ -25,7 +25,7 @@ def require_legal(order: NewOrder) -> None:
     if order.quote_quantity is not None:
         if order.quantity is not None or order.type is not OrderType.MARKET:
             raise _illegal(order, "quote_quantity is for MARKET orders, instead of quantity")
-        if not order.quote_quantity > 0:
+        if not order.quote_quantity.is_finite() or not order.quote_quantity > 0:
             raise _illegal(order, f"quote_quantity {order.quote_quantity} must be above 0")
         if order.quote_quantity < listing.min_notional:
             raise _illegal(order, f"quote_quantity {order.quote_quantity} is below min_notional {listing.min_notional}")
@@ -38,7 +38,7 @@ def _require_price(order: NewOrder) -> None:
     if order.type is OrderType.MARKET:
         if price is not None:
             raise _illegal(order, f"a MARKET order has no price, got {price}")
-    elif price is None or not price > 0:
+    elif price is None or not price.is_finite() or not price > 0:
         raise _illegal(order, f"price {price} must be above 0")
     elif price % tick:
         raise _illegal(order, f"price {price} is no multiple of tick_size {tick}")
@@ -46,7 +46,7 @@ def _require_price(order: NewOrder) -> None:
 
 def _require_quantity(order: NewOrder) -> None:
     listing, quantity = order.listing, order.quantity
-    if quantity is None or not quantity > 0:
+    if quantity is None or not quantity.is_finite() or not quantity > 0:
         raise _illegal(order, f"quantity {quantity} must be above 0")
     if quantity % listing.lot_size:
         raise _illegal(order, f"quantity {quantity} is no multiple of lot_size {listing.lot_size}")

@@ -5,7 +5,7 @@ where that is harmless.
 from __future__ import annotations
 
 import ssl
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from oneprice.errors import (
@@ -90,7 +90,12 @@ class RestClient:
         if request.priority in _ONCE:
             if not self.venue_clock.is_known:
                 await self.measure_clock()
-            return call.read(await self._exchange(request))
+            response = await self._exchange(request)
+            try:
+                return call.read(response)
+            except ExchangeAPIError as error:
+                self._refused(error, response, request)
+                raise
         return call.read(await self.fetch(request))
 
     async def fetch(self, request: Request) -> Response:
@@ -106,7 +111,7 @@ class RestClient:
         while True:
             tried += 1
             try:
-                return await self._exchange(request)
+                return self._judged(await self._exchange(request), request)
             except (NetworkError, RateLimitError, VenueUnavailableError) as error:
                 told_ms = 0 if isinstance(error, NetworkError) else error.retry_after_ms or 0
                 if tried >= tries or told_ms > self._config.wait_max_ms or _is_unsent(error):
@@ -175,7 +180,7 @@ class RestClient:
         )
 
     async def _exchange(self, request: Request) -> Response:
-        """One request and its answer. What it holds of the limits lands whatever happens."""
+        """One request and its answer, not judged yet. What it holds of the limits lands whatever happens."""
         charges = self._charges.get((request.budget, request.weight, request.also)) or self._charges_of(request)
         limiter, figures = self._limiter, self.figures
         leave = None if self._closed else limiter.take(charges, request.priority, request.path)
@@ -204,19 +209,29 @@ class RestClient:
             limiter.land(leave)
             raise
         now_ns = limiter.land(leave)
-        response = Response(answer.status, answer.headers, answer.body)
+        response = cast(Response, answer)  # it has the same three fields, and lives no longer than the call
         figures.answered(now_ns - leave.sent_ns, len(response.body), answer.reused)
-        judge = self._account if request.signed and self._account is not None else self._market
         if now_ns >= self._hear_again_ns:
             self._hear_again_ns = now_ns + HEAR_EVERY_NS
-            limiter.hear(judge.used_weight(response), leave, now_ns)
-        error = judge.error(response)
-        if error is None:
-            return response
-        figures.venue_errors += 1
+            limiter.hear(self._side(request).used_weight(response), leave, now_ns)
+        return response
+
+    def _side(self, request: Request) -> PublicMarket | PrivateMarket:
+        return self._account if request.signed and self._account is not None else self._market
+
+    def _judged(self, response: Response, request: Request) -> Response:
+        error = self._side(request).error(response)
+        if error is not None:
+            self._refused(error, response, request)
+            raise error
+        return response
+
+    def _refused(self, error: ExchangeAPIError, response: Response, request: Request) -> None:
+        """Count an error, and heed what it says about limits."""
+        self.figures.venue_errors += 1
         if isinstance(error, RateLimitError):
-            self.keep_still(error, response.status == _BANNED, charges, now_ns)
-        raise error
+            charges = self._charges.get((request.budget, request.weight, request.also)) or self._charges_of(request)
+            self.keep_still(error, response.status == _BANNED, charges, self._clock.monotonic_ns())
 
     def _charges_of(self, request: Request) -> Charges:
         charges = charges_of(request)

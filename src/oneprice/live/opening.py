@@ -37,6 +37,7 @@ async def open_websocket(
     UNKNOWN otherwise. The listener may hear frames, even the end, before this returns.
     """
     host, port = _parts(url)
+    shown = f"{url.partition('://')[0]}://{host}:{port}"  # a path or query may hold a listen key
     connection: socket.socket | None = None
     opened = False
     outcome = Outcome.NOT_SENT
@@ -57,18 +58,18 @@ async def open_websocket(
             )
             opened = accepted is not None
     except TimeoutError as error:
-        raise NetworkError(f"{url}: not open within {timeout_s:g} s", outcome) from error
+        raise NetworkError(f"{shown}: not open within {timeout_s:g} s", outcome) from error
     except ssl.SSLError as error:
-        raise NetworkError(f"{url}: {refusal(error)}", Outcome.NOT_SENT) from error
+        raise NetworkError(f"{shown}: {refusal(error)}", Outcome.NOT_SENT) from error
     except WSHandshakeError as error:
-        raise NetworkError(f"{url}: {_refused(error)}", Outcome.REJECTED) from error
+        raise NetworkError(f"{shown}: {_refused(error)}", Outcome.REJECTED) from error
     except OSError as error:
-        raise NetworkError(f"{url}: cannot connect: {in_words(error)}", outcome) from error
+        raise NetworkError(f"{shown}: cannot connect: {in_words(error)}", outcome) from error
     finally:
         if connection is not None and not opened:
             _hang_up(connection)
     if not opened:
-        raise NetworkError(f"{url}: the server hung up during the upgrade", Outcome.UNKNOWN)
+        raise NetworkError(f"{shown}: the server hung up during the upgrade", Outcome.UNKNOWN)
     return transport
 
 

@@ -38,7 +38,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Balance:
-    """One asset in one wallet. `held`: of orders (on perpetuals nothing: margin is computed). `version` counts changes."""
+    """One asset in one wallet. `held`: of orders (perpetuals have none: margin is computed). `version` counts."""
 
     __slots__ = ("free", "held", "version")
 
@@ -82,7 +82,11 @@ class Account:
 
     def balance(self, market: str, asset: str) -> Balance:
         """The balance, made when it is not there yet."""
-        return self.wallets.setdefault(market, {}).setdefault(asset, Balance())
+        wallet = self.wallets.setdefault(market, {})
+        found = wallet.get(asset)
+        if found is None:
+            found = wallet[asset] = Balance()
+        return found
 
     def position(self, key: str) -> SimPosition:
         """The position in a listing, made when it is not there yet."""

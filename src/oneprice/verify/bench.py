@@ -113,6 +113,9 @@ class Bench:
         self.rest = SharedRest(self.public, market.listings().request)
         self._seen: Watch | None = None
         self._account: PrivateExchange | None = None
+        self._trader: PrivateExchange | None = None
+        self._codec: PrivateMarket | None = None
+        self._made: list[PrivateExchange] = []
         self._numbers = itertools.count(1)
         self._run = format(ports.clock.wall_ns() // 1_000_000 % 36**6, "x")
         self._placed: list[OrderRef] = []
@@ -152,7 +155,7 @@ class Bench:
                 await watch.must(lambda: watch.is_live, limits.live_s, "the book is not LIVE")
                 await self.ports.clock.sleep(limits.watch_s)
                 if Channel.TRADES in watch.book.channels:
-                    await watch.until(lambda: (watch.symbol, Channel.TRADES) in watch.ears.first_ns, limits.first_data_s)
+                    await watch.until(lambda: watch.first_ns(Channel.TRADES) is not None, limits.first_data_s)
             self._seen = watch
         return self._seen
 
@@ -166,6 +169,33 @@ class Bench:
             self._account = made
         return self._account
 
+    async def trader(self) -> PrivateExchange:
+        """The same account by REST alone, opened at the first use and kept: what fails here is no stream's fault."""
+        if self._trader is None:
+            made = self.new_account(config=AccountConfig(order_path="rest"))
+            await made.open(stream=False, follow=[await self.rules()])
+            self._trader = made
+        return self._trader
+
+    async def codec(self) -> PrivateMarket:
+        """The account's codec itself, for what the exchange layer would not send."""
+        if self._codec is None:
+            self._codec = self._make_codec(self.credentials)
+            self._codec.know(await self.public.known())
+        return self._codec
+
+    @property
+    def credentials(self) -> Credentials:
+        """Those of the account. Skips the card where there are none."""
+        if self._credentials is None:
+            skip(f"it needs {Need.KEY.value}")
+        return self._credentials
+
+    def _make_codec(self, credentials: Credentials) -> PrivateMarket:
+        if self._make_account is None:
+            skip(f"it needs {Need.KEY.value}")
+        return self._make_account(credentials)
+
     def new_account(
         self,
         credentials: Credentials | None = None,
@@ -174,13 +204,10 @@ class Bench:
         connections: ConnectionConfig | None = None,
     ) -> PrivateExchange:
         """An account of its own for one card, not open; the card closes it."""
-        credentials = credentials or self._credentials
-        if credentials is None or self._make_account is None:
-            skip(f"it needs {Need.KEY.value}")
         ports = self.ports
-        return PrivateExchange(
+        made = PrivateExchange(
             self.market,
-            self._make_account(credentials),
+            self._make_codec(credentials or self.credentials),
             ports.network,
             ports.clock,
             ports.chance,
@@ -189,12 +216,15 @@ class Bench:
             connections,
             tls=self.tls,
         )
+        self._made.append(made)
+        return made
 
     async def close(self) -> None:
-        """The account's connections."""
-        if self._account is not None:
-            await self._account.close()
-            self._account = None
+        """The accounts' connections."""
+        for kept in (self._account, self._trader):
+            if kept is not None:
+                await kept.close()
+        self._account = self._trader = None
 
     # ---- orders within the cap
 
@@ -266,12 +296,14 @@ class Bench:
         if self.faults is not None:
             await self.faults.clear()
         placed, self._placed = self._placed, []
-        if self._account is None:
+        made, self._made = self._made, [one for one in (self._account, self._trader) if one is not None]
+        asked = self._trader or self._account
+        if asked is None:
             return
         for ref in placed:
-            known = self._account.view.get(ref)
-            if known is not None and not known.is_over:
-                await self._cancel(self._account, ref)
+            known = [one for account in made if (one := account.view.get(ref)) is not None]
+            if known and not any(one.is_over for one in known):
+                await self._cancel(asked, ref)
 
     @staticmethod
     async def _cancel(account: PrivateExchange, ref: OrderRef) -> Order | None:

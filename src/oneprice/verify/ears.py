@@ -56,10 +56,6 @@ class Ears:
         self._market, self._clock, self._look = market, clock, look
         self._decoders: dict[int, Decoder] = {}
 
-    def of(self, symbol: str, channel: Channel) -> list[Heard]:
-        """What was heard of a listing on a channel."""
-        return [one for one in self.heard if one.symbol == symbol and one.channel is channel]
-
     # ---- Recorder
 
     def on_rules(self, venue: str, market: MarketKind, listings: Sequence[RecordedListing], wall_ns: int) -> None:

@@ -15,7 +15,7 @@ from oneprice.market.feed import MarketFeed
 from oneprice.model import BookLevel, OrderBook
 from oneprice.venues.kit import Channel, Request, Response
 from oneprice.verify.card import Failed
-from oneprice.verify.ears import Ears
+from oneprice.verify.ears import Ears, Heard
 from oneprice.verify.likeness import Likeness, Sides, likeness
 
 if TYPE_CHECKING:
@@ -145,6 +145,26 @@ class Watch:
             tuple(BookLevel(ticks * book.tick_size, lots * book.lot_size) for ticks, lots in bids),
             tuple(BookLevel(ticks * book.tick_size, lots * book.lot_size) for ticks, lots in asks),
         )
+
+    def names(self, channel: Channel) -> frozenset[str]:
+        """How the book is called in the frames of a channel. Raises NotSupported."""
+        return frozenset(
+            binding.symbol for binding in self.feed.market.subscription(self.book.info, channel).bindings
+        )
+
+    def heard(self, channel: Channel, since_ns: int = 0) -> list[Heard]:
+        """What was heard of the book on a channel."""
+        names = self.names(channel)
+        return [
+            one
+            for one in self.ears.heard
+            if one.channel is channel and one.symbol in names and one.at_ns >= since_ns
+        ]
+
+    def first_ns(self, channel: Channel) -> int | None:
+        """When the first of it came (monotonic)."""
+        return min((self.ears.first_ns[name, channel] for name in self.names(channel)
+                    if (name, channel) in self.ears.first_ns), default=None)
 
     def compare(self, told: OrderBook) -> Likeness | None:
         """Our book against one by REST of the same moment; None as long as that cannot be told."""

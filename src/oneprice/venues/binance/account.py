@@ -40,7 +40,7 @@ from oneprice.venues.binance.holdings import (
 )
 from oneprice.venues.binance.names import Names
 from oneprice.venues.binance.order_entry import BinanceOrderEntry
-from oneprice.venues.binance.orders import BatchRow, CancelledRow, OrderRow, order_form, order_of, parameters, which
+from oneprice.venues.binance.orders import BatchRow, CancelledRow, OrderForms, OrderRow, order_of, parameters, which
 from oneprice.venues.binance.signing import RECV_WINDOW_MS, Signing, form
 from oneprice.venues.binance.transfers import Wallet
 from oneprice.venues.binance.user_stream import SpotUserStream, UsdmUserStream
@@ -101,6 +101,10 @@ class BinanceAccount:
         self.forgotten_after_s = facts.forgotten_after_s
         self.renew_every_s = 0.0 if self.kind is MarketKind.SPOT else RENEW_EVERY_S
         self._charges = facts.order_charges()
+        self._forms = OrderForms(self._reader.venue, self.kind)
+        self._place = Request(
+            method="POST", path=self._path("/order"), also=self._charges, priority=Priority.ORDER, signed=True
+        )
         self._entry_charges: Mapping[str, tuple[Charge, ...]] = {
             "place": (Charge("default", 1), *self._charges),
             "cancel": (Charge("default", 1),),
@@ -134,15 +138,7 @@ class BinanceAccount:
 
     def place(self, order: NewOrder) -> Call[Order]:
         """Spot answers with the fills so far, perpetuals after matching but without fills."""
-        fields = order_form(order, self._reader.venue, self.kind)
-        request = Request(
-            method="POST",
-            path=self._path("/order"),
-            body=fields.encode(),
-            also=self._charges,
-            priority=Priority.ORDER,
-            signed=True,
-        )
+        request = msgspec.structs.replace(self._place, body=self._forms.form(order))
         return self._reader.call(request, OrderRow, lambda row: self._placed(row, order))
 
     def place_many(self, orders: Sequence[NewOrder]) -> Call[list[Order | ExchangeAPIError]]:

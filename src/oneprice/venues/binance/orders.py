@@ -42,6 +42,7 @@ _RESTING: Mapping[str, TimeInForce] = {
     "FOK": TimeInForce.FOK,
     "GTX": TimeInForce.GTC,
 }
+_TEMPLATES_MAX = 4_096
 _CLIENT_ID = re.compile(CLIENT_ORDER_ID, re.ASCII)
 _SIDE_WORDS = {Side.BUY: "BUY", Side.SELL: "SELL"}
 _TIME_WORDS = {told: told.name for told in TimeInForce}
@@ -84,13 +85,43 @@ def parameters(order: NewOrder, venue: str, kind: MarketKind) -> dict[str, str]:
     return told
 
 
-def order_form(order: NewOrder, venue: str, kind: MarketKind) -> str:
-    """`parameters` as a form. All values but some symbols are unreserved characters already."""
-    told = parameters(order, venue, kind)
+class OrderForms:
+    """Orders of one account as forms, from templates: what does not change from order to order is prepared once."""
+
+    __slots__ = ("_kind", "_templates", "_venue")
+
+    def __init__(self, venue: str, kind: MarketKind) -> None:
+        self._venue, self._kind = venue, kind
+        self._templates: dict[tuple[str, Side, OrderType, TimeInForce, bool], tuple[str, str]] = {}
+
+    def form(self, order: NewOrder) -> bytes:
+        """`parameters` as a form, in another order. Raises as `parameters`."""
+        price, quantity = order.price, order.quantity
+        if price is None or quantity is None:
+            return form_of(parameters(order, self._venue, self._kind)).encode()
+        _check(order, self._venue)
+        key = (order.listing.venue_symbol, order.side, order.type, order.time_in_force, order.reduce_only)
+        head, tail = self._templates.get(key) or self._template(key, order)
+        text = f"{head}{plain(quantity)}&price={plain(price)}&newClientOrderId={order.client_order_id}{tail}"
+        return text.encode()
+
+    def _template(self, key: tuple[str, Side, OrderType, TimeInForce, bool], order: NewOrder) -> tuple[str, str]:
+        told = parameters(order, self._venue, self._kind)
+        for own in ("quantity", "price", "newClientOrderId"):
+            del told[own]
+        last = told.pop("newOrderRespType")
+        if len(self._templates) >= _TEMPLATES_MAX:
+            self._templates.clear()
+        self._templates[key] = template = f"{form_of(told)}&quantity=", f"&newOrderRespType={last}"
+        return template
+
+
+def form_of(told: dict[str, str]) -> str:
+    """Parameters as a form. All values but some symbols are unreserved characters already."""
     symbol = told["symbol"]
-    if not (symbol.isascii() and symbol.isalnum()):
+    if not (symbol.isalnum() and symbol.isascii()):
         told["symbol"] = quote(symbol, safe="")
-    return "&".join([f"{name}={value}" for name, value in told.items()])
+    return "&".join(map("=".join, told.items()))
 
 
 def which(ref: OrderRef, venue: str) -> tuple[tuple[str, str], ...]:
@@ -108,7 +139,9 @@ def plain(value: Decimal) -> str:
     text = str(value)
     if "E" in text:
         text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    if "." not in text or text[-1] != "0":
+        return text
+    return text.rstrip("0").rstrip(".")
 
 
 def _check(order: NewOrder, venue: str) -> None:

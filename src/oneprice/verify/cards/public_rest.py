@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from oneprice.errors import ExchangeAPIError, InvalidRequestError, Outcome, TradingDisabledError
-from oneprice.model import KlineInterval, SymbolInfo, Trade
+from oneprice.model import AssetName, KlineInterval, SymbolInfo, Trade
 from oneprice.verify.bench import Bench
 from oneprice.verify.card import Need, card, expect, skip
 from oneprice.verify.measures import MS, first_few, is_on_grid, off_grid, plain, repeated, spread_bps, top_of
@@ -263,4 +263,6 @@ async def unknown_symbol(bench: Bench) -> str:
 def ghost_of(rules: SymbolInfo) -> SymbolInfo:
     """The same listing with a coin that there is not."""
     name = rules.venue_symbol.replace(rules.symbol.base, "NOSUCHCOIN")
-    return msgspec.structs.replace(rules, venue_symbol=name if name != rules.venue_symbol else f"NOSUCH{name}")
+    symbol = msgspec.structs.replace(rules.symbol, base=AssetName("NOSUCHCOIN"))
+    venue_symbol = name if name != rules.venue_symbol else f"NOSUCH{name}"
+    return msgspec.structs.replace(rules, symbol=symbol, venue_symbol=venue_symbol)

@@ -6,6 +6,7 @@ delivered. The old unsplit /ws and /stream are retired and not served.
 
 from oneprice.sim.dialects.binance.aggregates import AggregateTrades
 from oneprice.sim.dialects.binance.feeds import Attach, Feeds
+from oneprice.sim.dialects.binance.futures_data import MarketFigures
 from oneprice.sim.dialects.binance.futures_trading import add_futures_trading
 from oneprice.sim.dialects.binance.operations import Operation, public
 from oneprice.sim.dialects.binance.parameters import Parameters
@@ -19,7 +20,7 @@ from oneprice.sim.dialects.binance.queries import (
 from oneprice.sim.dialects.binance.quotas import FUTURES_ORDER_LIMITS, OrderCounts, WeightPool
 from oneprice.sim.dialects.binance.refusals import RequestError
 from oneprice.sim.dialects.binance.rest import RestPool
-from oneprice.sim.dialects.binance.rules import FUTURES_WEIGHT_LIMIT, by_symbol, futures_exchange_info
+from oneprice.sim.dialects.binance.rules import FUTURES_WEIGHT_LIMIT, by_symbol, futures_exchange_info, halted_in
 from oneprice.sim.dialects.binance.shapes import Fields, FuturesShape, day_figures, levels
 from oneprice.sim.dialects.binance.streams import FUTURES_POLICY, serve_streams
 from oneprice.sim.engine import Side
@@ -45,6 +46,8 @@ def build_futures(market: SimMarket, server: SimServer) -> RestPool:
     operations = futures.operations()
     for path, operation in operations.items():
         pool.add("GET", f"/fapi/{path}", operation)
+    for path, operation in MarketFigures(server, futures.listings).operations().items():
+        pool.add("GET", path, operation)
     futures.add_counted(pool)
     if "usdm" in server.desks:
         add_futures_trading(server, pool, counts, futures.listings, operations)
@@ -134,7 +137,7 @@ class _Futures:
     # ---- REST answers ---------------------------------------------------------------------------------
 
     def _exchange_info(self, parameters: Parameters) -> object:
-        return futures_exchange_info(self.listings, self._server.now_ms())
+        return futures_exchange_info(self.listings, self._server.now_ms(), halted_in(self._server.desks.get("usdm")))
 
     def _depth(self, parameters: Parameters) -> object:
         _, listing = parameters.symbol()

@@ -30,6 +30,7 @@ from oneprice.sim.dialects.binance.refusals import (
 )
 from oneprice.sim.dialects.binance.rules import PRICE_TICKS_MAX, PRICE_TICKS_MIN, symbol_of
 from oneprice.sim.dialects.binance.shapes import Fields
+from oneprice.sim.dialects.binance.spot_orders import check_filters
 from oneprice.sim.engine import Side, TimeInForce
 from oneprice.sim.market import SimListing
 from oneprice.sim.orders import EndedBy, OrderState, Reason, Refused, SimOrder
@@ -104,6 +105,8 @@ class FuturesOrders:
         ticket, extras = read_futures_ticket(
             call.parameters, call.account, listing, self._ids, call.now_ns // 1_000_000
         )
+        self._check_price(listing, ticket.side, ticket.price)
+        check_filters(self._desk, call.account, listing, ticket, FUTURES_REFUSALS)
         return {
             "orderId": 0,
             "symbol": symbol,
@@ -236,7 +239,7 @@ class FuturesOrders:
     def trades(self, call: Call) -> object:
         """GET /userTrades."""
         parameters = call.parameters
-        listing = parameters.maybe_symbol()
+        _, listing = parameters.symbol()
         from_id, order_id = parameters.whole("fromId"), parameters.whole("orderId")
         if from_id is not None and ("startTime" in parameters or "endTime" in parameters):
             raise RequestError(-1128, "Combination of optional parameters invalid.")

@@ -3,9 +3,10 @@
 The field lists are those of recorded exchangeInfo answers (spot 2025-08, futures 2025-08).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
+from oneprice.sim.desk import TradingDesk
 from oneprice.sim.market import Kind, SimInstrument, SimListing, SimMarket
 
 _STP_MODES = ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"]
@@ -78,7 +79,16 @@ def futures_decimals(listing: SimListing) -> tuple[int, int]:
     return max(2, listing.price_scale.decimals), listing.lot_scale.decimals
 
 
-def spot_exchange_info(listings: Mapping[str, SimListing], now_ms: int, permission_sets: bool) -> object:
+def halted_in(desk: TradingDesk | None) -> set[str]:
+    """Keys of the listings whose trading is halted."""
+    if desk is None:
+        return set()
+    return {key for key, listing in desk.market.listings.items() if desk.is_halted(listing)}
+
+
+def spot_exchange_info(
+    listings: Mapping[str, SimListing], now_ms: int, permission_sets: bool, halted: Collection[str]
+) -> object:
     """The answer to /api/v3/exchangeInfo."""
     return {
         "timezone": "UTC",
@@ -90,11 +100,14 @@ def spot_exchange_info(listings: Mapping[str, SimListing], now_ms: int, permissi
             _limit("RAW_REQUESTS", "MINUTE", 5, 300_000),
         ],
         "exchangeFilters": [],
-        "symbols": [_spot_symbol(symbol, listing, permission_sets) for symbol, listing in listings.items()],
+        "symbols": [
+            _spot_symbol(symbol, listing, permission_sets) | _status(listing, halted, "HALT")
+            for symbol, listing in listings.items()
+        ],
     }
 
 
-def futures_exchange_info(listings: Mapping[str, SimListing], now_ms: int) -> object:
+def futures_exchange_info(listings: Mapping[str, SimListing], now_ms: int, halted: Collection[str]) -> object:
     """The answer to /fapi/v1/exchangeInfo."""
     return {
         "timezone": "UTC",
@@ -110,8 +123,15 @@ def futures_exchange_info(listings: Mapping[str, SimListing], now_ms: int) -> ob
             {"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"},
             {"asset": "BTC", "marginAvailable": True, "autoAssetExchange": "-0.10000000"},
         ],
-        "symbols": [_futures_symbol(symbol, listing) for symbol, listing in listings.items()],
+        "symbols": [
+            _futures_symbol(symbol, listing) | _status(listing, halted, "PENDING_TRADING")
+            for symbol, listing in listings.items()
+        ],
     }
+
+
+def _status(listing: SimListing, halted: Collection[str], name: str) -> dict[str, object]:
+    return {"status": name if listing.key in halted else "TRADING"}
 
 
 def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, object]:
@@ -126,7 +146,6 @@ def _spot_symbol(symbol: str, listing: SimListing, permission_sets: bool) -> dic
     instrument = listing.instrument
     return {
         "symbol": symbol,
-        "status": "TRADING",
         "baseAsset": instrument.base,
         "baseAssetPrecision": 8,
         "quoteAsset": instrument.quote,
@@ -215,7 +234,6 @@ def _futures_symbol(symbol: str, listing: SimListing) -> dict[str, object]:
         "contractType": "PERPETUAL",
         "deliveryDate": 4_133_404_800_000,
         "onboardDate": 1_569_398_400_000,
-        "status": "TRADING",
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
         "baseAsset": instrument.base,

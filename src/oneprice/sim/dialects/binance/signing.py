@@ -138,7 +138,10 @@ def _verifies(public_key: str, payload: str, signature: str) -> bool:
         raw = base64.b64decode(signature, validate=True)
     except binascii.Error:
         return False
-    key = load_pem_public_key(public_key.encode())
+    try:
+        key = load_pem_public_key(public_key.encode())
+    except ValueError:
+        return False  # what is no key verifies nothing
     try:
         if isinstance(key, Ed25519PublicKey):
             key.verify(raw, payload.encode())

@@ -12,8 +12,9 @@ from oneprice.sim.dialects.binance.queries import (
     read_klines,
 )
 from oneprice.sim.dialects.binance.quotas import SPOT_ORDER_LIMITS, OrderCounts, WeightPool
+from oneprice.sim.dialects.binance.refusals import RequestError
 from oneprice.sim.dialects.binance.rest import RestPool
-from oneprice.sim.dialects.binance.rules import SPOT_WEIGHT_LIMIT, by_symbol, spot_exchange_info
+from oneprice.sim.dialects.binance.rules import SPOT_WEIGHT_LIMIT, by_symbol, halted_in, spot_exchange_info
 from oneprice.sim.dialects.binance.shapes import Fields, SpotShape, day_figures, levels
 from oneprice.sim.dialects.binance.spot_trading import add_spot_trading
 from oneprice.sim.dialects.binance.streams import SPOT_POLICY, serve_streams
@@ -23,6 +24,7 @@ from oneprice.sim.server import SimServer
 
 _SPEEDS_MS = {"": 1_000, "100": 100, "1000": 1_000}
 _PREFIXES = ("", "/spot")
+_ONLY_IN_DAY_TICKERS = ("prevClosePrice", "lastQty", "bidPrice", "bidQty", "askPrice", "askQty")
 
 
 def build_spot(market: SimMarket, server: SimServer) -> RestPool:
@@ -87,17 +89,19 @@ class _Spot:
             "depth": public(self._depth, depth_weight),
             "trades": public(self._trades, 25),
             "historicalTrades": public(self._trades, 25),
+            "historicalBlockTrades": public(lambda parameters: [], 25),
             "aggTrades": public(self._aggregate_trades, 4),
             "klines": public(self._klines, 2),
             "uiKlines": public(self._klines, 2),
             "avgPrice": public(self._average_price, 2),
-            "ticker": public(self._day_tickers, 4),
-            "ticker/tradingDay": public(self._day_tickers, 4),
+            "ticker": public(self._short_tickers, 4),
+            "ticker/tradingDay": public(self._short_tickers, 4),
             "ticker/bookTicker": public(self._book_tickers, by_count(2, 4)),
             "ticker/price": public(self._prices, by_count(2, 4)),
             "ticker/24hr": public(self._day_tickers, by_count(2, 80)),
             "executionRules": public(self._execution_rules, 40),
             "referencePrice": public(self._reference_price, 2),
+            "referencePrice/calculation": public(self._reference_calculation, 2),
         }
 
     # ---- REST answers ---------------------------------------------------------------------------------
@@ -105,7 +109,8 @@ class _Spot:
     def _exchange_info(self, parameters: Parameters) -> object:
         chosen, _ = parameters.symbols()
         sets = not parameters.is_false("showPermissionSets")
-        return spot_exchange_info(chosen, self._server.now_ms(), sets)
+        halted = halted_in(self._server.desks.get("spot"))
+        return spot_exchange_info(chosen, self._server.now_ms(), sets, halted)
 
     def _depth(self, parameters: Parameters) -> object:
         _, listing = parameters.symbol()
@@ -178,6 +183,23 @@ class _Spot:
 
     def _day_tickers(self, parameters: Parameters) -> object:
         return one_or_all(parameters, lambda symbol, listing: _day_row(symbol, listing, parameters))
+
+    def _short_tickers(self, parameters: Parameters) -> object:
+        """Rolling windows and the trading day: those of the last 24 hours, without quotes."""
+        if "symbol" not in parameters and "symbols" not in parameters:
+            raise RequestError(-1102, "Param 'symbol' or 'symbols' must be sent, but both were empty/null!")
+        return one_or_all(
+            parameters,
+            lambda symbol, listing: {
+                name: value
+                for name, value in _day_row(symbol, listing, parameters).items()
+                if name not in _ONLY_IN_DAY_TICKERS
+            },
+        )
+
+    def _reference_calculation(self, parameters: Parameters) -> object:
+        symbol, _ = parameters.symbol()
+        return {"symbol": symbol, "calculationType": "ARITHMETIC_MEAN", "bucketCount": 10, "bucketWidthMs": 1_000}
 
     def _execution_rules(self, parameters: Parameters) -> object:
         chosen, _ = parameters.symbols()

@@ -1,5 +1,7 @@
 """Spot trading: new orders, cancels, replacements, amendments, and what is asked about orders and fills."""
 
+from collections.abc import Mapping
+
 from oneprice.sim.accounts import Account
 from oneprice.sim.desk import TradingDesk
 from oneprice.sim.dialects.binance import spot_shapes as shapes
@@ -12,6 +14,7 @@ from oneprice.sim.dialects.binance.refusals import (
     ORDER_OR_CLIENT_ID,
     SPOT_REFUSALS,
     UNKNOWN_ORDER,
+    Refusal,
     RequestError,
     said,
 )
@@ -23,8 +26,10 @@ from oneprice.sim.dialects.binance.spot_tickets import (
     read_spot_ticket,
     response_type,
 )
+from oneprice.sim.floor import owner_of
 from oneprice.sim.market import SimListing
 from oneprice.sim.orders import Change, OrderReport, OrderState, Reason, Refused, Report, SimFill, SimOrder, Ticket
+from oneprice.sim.ticket_check import check_ticket
 
 _CANCEL_NAMES = SIGNING_NAMES | {"symbol", "orderId", "origClientOrderId", "newClientOrderId", "cancelRestrictions"}
 _NAMES_KEPT = 100_000
@@ -75,12 +80,14 @@ class SpotOrders:
         return self._placed(order, answer_type, parameters, [fill for fill in heard if fill.order is order])
 
     def test(self, call: Call) -> object:
-        """POST /order/test, order.test: checks the parameters and goes no further."""
+        """POST /order/test, order.test: checks parameters and filters, and goes no further."""
         parameters = call.parameters
         parameters.only(ORDER_NAMES)
-        parameters.symbol()
+        _, listing = parameters.symbol()
         response_type(parameters)
-        read_spot_ticket(parameters, self._ids)
+        ticket = read_spot_ticket(parameters, self._ids)
+        _check_largest(listing, ticket)
+        check_filters(self._desk, call.account, listing, ticket, SPOT_REFUSALS)
         if not parameters.flag("computeCommissionRates"):
             return {}
         none = {"maker": "0.00000000", "taker": "0.00000000"}
@@ -199,7 +206,7 @@ class SpotOrders:
         _, listing = parameters.symbol()
         order_id, from_id = parameters.whole("orderId"), parameters.whole("fromId")
         has_times = "startTime" in parameters or "endTime" in parameters
-        if has_times and (from_id is not None or order_id is not None) and not (order_id is None and from_id is None):
+        if has_times and not (from_id is None and order_id is None):
             raise RequestError(-1128, "Combination of optional parameters invalid.")
         start_ns, end_ns = checked_day(parameters)
         limit = parameters.limit(500, 1_000)
@@ -306,6 +313,16 @@ def commission_rates(desk: TradingDesk, account: Account, listing: SimListing | 
     key = desk.wallet if listing is None else listing.key
     rows = (("maker", account.maker_fees, desk.rules.maker_fee), ("taker", account.taker_fees, desk.rules.taker_fee))
     return {name: shapes.money(own.get(key, own.get(desk.wallet, rule))) for name, own, rule in rows}
+
+
+def check_filters(
+    desk: TradingDesk, account: Account, listing: SimListing, ticket: Ticket, table: Mapping[Reason, Refusal]
+) -> None:
+    """What test orders are checked for: everything before the matching. Raises RequestError."""
+    try:
+        check_ticket(listing, ticket, desk.rules, desk.mark_price(listing), owner_of(account))
+    except Refused as refused:
+        raise said(table, refused, f"{listing.instrument.min_notional:f}") from refused
 
 
 def _check_largest(listing: SimListing, ticket: Ticket) -> None:

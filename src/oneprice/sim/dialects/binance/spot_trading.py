@@ -46,6 +46,8 @@ _PUBLIC_METHODS = {
     "ticker.24hr": "ticker/24hr",
     "executionRules": "executionRules",
     "referencePrice": "referencePrice",
+    "referencePrice.calculation": "referencePrice/calculation",
+    "blockTrades.historical": "historicalBlockTrades",
 }
 
 

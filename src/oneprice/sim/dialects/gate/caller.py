@@ -24,8 +24,8 @@ class Right(StrEnum):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """A signed command. `query` holds the parameters of query and path; `decimal` is how perpetual sizes are
-    written; `source` is the text of orders that bring none."""
+    """A signed command. `query` holds the parameters of query and path; `decimal`: perpetual sizes are written as
+    decimal strings; `by_socket`: it came by websocket."""
 
     account: Account
     key: ApiKey

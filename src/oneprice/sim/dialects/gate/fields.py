@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _DECIMAL: Final = re.compile(r"[+-]?(\d{1,24}\.?\d{0,18}|\.\d{1,18})\Z", re.ASCII)
 _TEXT: Final = re.compile(r"t-[0-9A-Za-z_.-]{1,28}\Z", re.ASCII)
+_MILLISECONDS_FROM: Final = 100_000_000_000
 _JSON: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -119,10 +120,16 @@ class Fields:
         return value
 
     def since_ns(self) -> int:
-        """`from`, in seconds on the wire, 0 when missing."""
-        return self.number("from", 0, 0, 2**40) * 1_000_000_000
+        """`from`, 0 when missing. In seconds on the wire; clients that send milliseconds are understood."""
+        return _time_ns(self.number("from", 0, 0, 2**50))[0]
 
     def until_ns(self) -> int | None:
-        """`to`, in seconds on the wire and inclusive, None when missing."""
-        seconds = self.number("to", -1, 0, 2**40)
-        return None if seconds < 0 else (seconds + 1) * 1_000_000_000 - 1
+        """`to`, the whole of its second included, None when missing."""
+        given = self.number("to", -1, 0, 2**50)
+        return None if given < 0 else _time_ns(given)[1]
+
+
+def _time_ns(given: int) -> tuple[int, int]:
+    """First and last nanosecond of a second or, when the number is too large for one, of a millisecond."""
+    unit = 1_000_000_000 if given < _MILLISECONDS_FROM else 1_000_000
+    return given * unit, (given + 1) * unit - 1

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from oneprice.sim import money
 from oneprice.sim.accounts import Account, Balance
 from oneprice.sim.dialects.gate.caller import Call
+from oneprice.sim.dialects.gate.fees import rates_of
 from oneprice.sim.dialects.gate.fields import Fields
 from oneprice.sim.dialects.gate.futures_orders import FuturesOrders, check_wallet
 from oneprice.sim.dialects.gate.futures_rest import LEVERAGE_MAX
@@ -47,9 +48,9 @@ class FuturesAccount:
     def fee(self, call: Call) -> dict[str, object]:
         """Fees by contract."""
         wanted = call.fields().text("contract")
-        maker, taker = self._orders.fees(call.account)
-        names = [self._orders.listing(wanted)] if wanted else list(self._orders.listings.values())
-        return {name_of(listing): {"taker_fee": plain(taker), "maker_fee": plain(maker)} for listing in names}
+        chosen = [self._orders.listing(wanted)] if wanted else self._orders.listings.values()
+        rates = {name_of(listing): rates_of(self._desk, call.account, listing) for listing in chosen}
+        return {name: {"taker_fee": plain(taker), "maker_fee": plain(maker)} for name, (maker, taker) in rates.items()}
 
     # ---- positions ------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Final
 from oneprice.sim.accounts import Account
 from oneprice.sim.desk import TradingDesk
 from oneprice.sim.dialects.gate.caller import Call
+from oneprice.sim.dialects.gate.fees import rates_of
 from oneprice.sim.dialects.gate.fields import Fields, check_text
 from oneprice.sim.dialects.gate.futures_shapes import futures_order
 from oneprice.sim.dialects.gate.groups import SelfTradeGroups
@@ -148,13 +149,8 @@ class FuturesOrders:
     def shape(self, call: Call, order: SimOrder) -> dict[str, object]:
         """An order as it is answered to this client."""
         extras = self._extras.get(order.order_id, {}) | {"stp_id": self._groups.group_of(order.account)}
-        maker, taker = self.fees(order.account)
+        maker, taker = rates_of(self.desk, order.account, order.listing)
         return futures_order(order, maker, taker, decimal=call.decimal, extras=extras)
-
-    def fees(self, account: Account) -> tuple[Decimal, Decimal]:
-        """The account's maker and taker rates."""
-        market, rules = self.desk.wallet, self.desk.rules
-        return account.maker_fees.get(market, rules.maker_fee), account.taker_fees.get(market, rules.taker_fee)
 
     def listing(self, name: str) -> SimListing:
         """The listing of a contract. Raises RefusedError for one that is not listed."""

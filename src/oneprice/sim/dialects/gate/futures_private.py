@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from oneprice.sim.accounts import Account
+from oneprice.sim.dialects.gate.fees import rates_of
 from oneprice.sim.dialects.gate.futures_orders import FuturesOrders
 from oneprice.sim.dialects.gate.futures_shapes import average_price, finish_as, futures_fill, signed_size
 from oneprice.sim.dialects.gate.groups import SelfTradeGroups
@@ -35,7 +36,7 @@ class FuturesPrivate:
     ) -> None:
         self._book = AccountBook(server, "futures", orders.desk, "unknown contract")
         self._server = server
-        self._orders_of = orders
+        self._desk = orders.desk
         self._positions_of = positions
         self._groups = groups
         self._ledger = ledger
@@ -61,7 +62,7 @@ class FuturesPrivate:
 
     def _order(self, report: OrderReport, decimal: bool) -> dict[str, object]:
         order, listing = report.order, report.order.listing
-        maker, taker = self._orders_of.fees(order.account)
+        maker, taker = rates_of(self._desk, order.account, listing)
         is_open = order.state is OrderState.OPEN
         created_ms, updated_ms = order.created_ns // 1_000_000, order.updated_ns // 1_000_000
         price = "0" if order.price_ticks is None else listing.price_text(order.price_ticks)
@@ -110,7 +111,7 @@ class FuturesPrivate:
 
     def _balances(self, account: Account, listing: SimListing | None, decimal: bool) -> Rows:
         """A line of the account book each; the ledger has heard the report before."""
-        market, last_id = self._orders_of.desk.wallet, next((e.entry_id for e in self._book_of(account)), 0)
+        market, last_id = self._desk.wallet, next((e.entry_id for e in self._book_of(account)), 0)
 
         def rows(report: Report) -> list[dict[str, object]]:
             nonlocal last_id
@@ -129,7 +130,7 @@ class FuturesPrivate:
         return rows
 
     def _book_of(self, account: Account) -> Iterator[Entry]:
-        return self._ledger.entries(account, self._orders_of.desk.wallet)
+        return self._ledger.entries(account, self._desk.wallet)
 
 
 def _balance(account: Account, entry: Entry) -> dict[str, object]:

@@ -50,7 +50,7 @@ class EntryDesk(msgspec.Struct, frozen=True):
 
 
 class _Payload(msgspec.Struct):
-    req_id: str | int = ""
+    req_id: str | int | None = None
     api_key: str = ""
     signature: str = ""
     timestamp: str | int = ""
@@ -79,7 +79,7 @@ class OrderEntry:
             refusal = RefusedError("INVALID_REQUEST_BODY", "Invalid request body")
             self._refuse(channel, "", in_us, refusal)
             return
-        request_id = str(payload.req_id)
+        request_id = "" if payload.req_id is None else str(payload.req_id)
         if channel == f"{self._desk.product}.login":
             self._log_in(channel, payload, request_id, in_us)
             return

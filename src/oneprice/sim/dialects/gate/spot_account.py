@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
-from oneprice.sim.accounts import Account
-from oneprice.sim.desk import TradingDesk
 from oneprice.sim.dialects.gate.caller import Call
+from oneprice.sim.dialects.gate.fees import fee_shape
 from oneprice.sim.dialects.gate.ledger import Ledger
 from oneprice.sim.dialects.gate.listed import plain
 from oneprice.sim.dialects.gate.refusals import RefusedError
 from oneprice.sim.dialects.gate.spot_orders import SpotOrders
 from oneprice.sim.dialects.gate.spot_shapes import side_name, spot_fill
 
-__all__ = ["SpotAccount", "fee_shape"]
+__all__ = ["SpotAccount"]
 
 _TRADES_MAX: Final = 1_000
 _SPAN_MAX_NS: Final = 30 * 86_400_000_000_000
@@ -59,9 +57,9 @@ class SpotAccount:
         return [spot_fill(fill) for fill in chosen[start : start + limit]]
 
     def book(self, call: Call) -> list[dict[str, object]]:
-        """The account book, newest first. `from` and `to` are in seconds; clients that send ms are understood."""
+        """The account book, newest first."""
         fields = call.fields()
-        since_ns, until_ns = _bound_ns(fields.number("from", 0, 0, 2**50)), _bound_ns(fields.number("to", 0, 0, 2**50))
+        since_ns, until_ns = fields.since_ns(), fields.until_ns()
         currency, kind = fields.text("currency"), fields.text("type")
         rows = [
             {
@@ -78,7 +76,7 @@ class SpotAccount:
             if (not currency or entry.asset == currency)
             and (not kind or entry.kind == kind)
             and since_ns <= entry.time_ns
-            and (not until_ns or entry.time_ns < until_ns + 1_000_000_000)
+            and (until_ns is None or entry.time_ns <= until_ns)
         ]
         limit = fields.number("limit", 100, 1, _TRADES_MAX)
         start = (fields.number("page", 1, 1, 10_000) - 1) * limit
@@ -87,41 +85,14 @@ class SpotAccount:
     def fee(self, call: Call) -> dict[str, object]:
         """Of a pair, or in general."""
         name = call.fields().text("currency_pair")
-        if name:
-            self._orders.listing(name)
-        return fee_shape(self._desk, call.account) | {"currency_pair": name}
+        listing = self._orders.listing(name) if name else None
+        return fee_shape(self._desk, call.account, listing) | {"currency_pair": name}
 
     def batch_fee(self, call: Call) -> dict[str, object]:
         """Of several pairs, by pair."""
         pairs = call.fields().needed("currency_pairs").split(",")
-        for name in pairs:
-            self._orders.listing(name)
-        return {name: fee_shape(self._desk, call.account) | {"currency_pair": name} for name in pairs}
-
-
-def rates_of(desk: TradingDesk, account: Account) -> tuple[Decimal, Decimal]:
-    """The account's maker and taker rates on a desk."""
-    market, rules = desk.wallet, desk.rules
-    return account.maker_fees.get(market, rules.maker_fee), account.taker_fees.get(market, rules.taker_fee)
-
-
-def fee_shape(desk: TradingDesk, account: Account) -> dict[str, object]:
-    """What spot trading costs the account, as fractions."""
-    maker, taker = rates_of(desk, account)
-    return {
-        "user_id": account.uid,
-        "taker_fee": plain(taker),
-        "maker_fee": plain(maker),
-        "rpi_maker_fee": plain(maker),
-        "gt_discount": False,
-        "gt_taker_fee": "0",
-        "gt_maker_fee": "0",
-        "loan_fee": "0.18",
-        "point_type": "0",
-        "debit_fee": 0,
-        "rpi_mm": 0,
-    }
-
-
-def _bound_ns(number: int) -> int:
-    return number * (1_000_000 if number > 100_000_000_000 else 1_000_000_000)
+        listings = {name: self._orders.listing(name) for name in pairs}
+        return {
+            name: fee_shape(self._desk, call.account, listing) | {"currency_pair": name}
+            for name, listing in listings.items()
+        }

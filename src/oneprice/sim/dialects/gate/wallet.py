@@ -12,12 +12,12 @@ from oneprice.sim import money
 from oneprice.sim.accounts import Account
 from oneprice.sim.desk import TradingDesk
 from oneprice.sim.dialects.gate.caller import Call
-from oneprice.sim.dialects.gate.listed import plain, quotient
+from oneprice.sim.dialects.gate.fees import fee_shape, rates_of
+from oneprice.sim.dialects.gate.listed import by_name, plain, quotient
 from oneprice.sim.dialects.gate.networks import Network, networks_of
 from oneprice.sim.dialects.gate.rates import WALLET
 from oneprice.sim.dialects.gate.refusals import RefusedError
 from oneprice.sim.dialects.gate.rest import Gateway, required
-from oneprice.sim.dialects.gate.spot_account import fee_shape, rates_of
 
 __all__ = ["Wallet", "address_of", "currencies_of"]
 
@@ -42,12 +42,15 @@ class Wallet:
     # ---- reading --------------------------------------------------------------------------------------
 
     def _fee(self, call: Call) -> object:
-        """Personal rates of spot and perpetuals."""
+        """Personal rates of spot and perpetuals, or of the pair that is asked for."""
         answer: dict[str, object] = {}
+        pair = call.fields().text("currency_pair")
         if "spot" in self._desks:
-            answer |= fee_shape(self._desks["spot"], call.account)
+            desk = self._desks["spot"]
+            answer |= fee_shape(desk, call.account, by_name(desk.market).get(pair))
         if "futures" in self._desks:
-            maker, taker = rates_of(self._desks["futures"], call.account)
+            desk = self._desks["futures"]
+            maker, taker = rates_of(desk, call.account, by_name(desk.market).get(pair))
             names = {"futures_taker_fee": taker, "futures_maker_fee": maker, "futures_rpi_maker_fee": maker}
             names |= {"delivery_taker_fee": taker, "delivery_maker_fee": maker}
             answer |= {name: plain(rate) for name, rate in names.items()}

@@ -28,11 +28,13 @@ from oneprice.sim.dialects.mexc.spot_account import SpotAccount
 from oneprice.sim.dialects.mexc.spot_limits import SpotLimits
 from oneprice.sim.dialects.mexc.spot_orders import SpotOrders
 from oneprice.sim.dialects.mexc.spot_private import SpotPrivate
+from oneprice.sim.dialects.mexc.spot_quiet import register_quiet
 from oneprice.sim.dialects.mexc.spot_rest import SpotRest
 from oneprice.sim.dialects.mexc.spot_shapes import MarketPrices
 from oneprice.sim.dialects.mexc.spot_socket import serve_spot_socket
 from oneprice.sim.dialects.mexc.spot_stream import SpotStreams
 from oneprice.sim.dialects.mexc.strategy_groups import StrategyGroups
+from oneprice.sim.dialects.mexc.transfers import Transfers
 from oneprice.sim.dialects.mexc.wallet import Wallet
 from oneprice.sim.faults import FaultKind
 from oneprice.sim.market import SimMarket
@@ -44,39 +46,40 @@ __all__ = ["DESK_RULES", "INSTRUMENTS", "build"]
 def build(markets: Mapping[str, SimMarket], server: SimServer) -> None:
     """Serve the started markets ("spot", "futures"); one that is missing is simply not there."""
     spot, futures = markets.get("spot"), markets.get("futures")
-    wallet = Wallet(server)
+    transfers = Transfers(server)
     if spot is not None:
         limits = SpotLimits(server.now_ns)
-        _serve_spot_account(server, server.desks["spot"], wallet, limits, SpotStreams(server, spot))
-        SpotRest(server, spot, limits).register()
+        _serve_spot_account(server, server.desks["spot"], transfers, limits, SpotStreams(server, spot))
+        SpotRest(server, spot, limits, server.desks["spot"].is_halted).register()
     if futures is not None:
-        serve_edge(server, futures, _serve_futures_account(server, server.desks["futures"], wallet))
-        FuturesRest(server, futures).register()
+        serve_edge(server, futures, _serve_futures_account(server, server.desks["futures"], transfers))
+        FuturesRest(server, futures, server.desks["futures"].is_halted).register()
     server.fault_answer = lambda request, kind: _fault_answer(server, request, kind)
 
 
 def _serve_spot_account(
-    server: SimServer, desk: TradingDesk, wallet: Wallet, limits: SpotLimits, public: SpotStreams
+    server: SimServer, desk: TradingDesk, transfers: Transfers, limits: SpotLimits, public: SpotStreams
 ) -> None:
     """The signed endpoints, and the websocket, whose connections may be an account's."""
     door, keys, prices = SpotPrivate(server, limits), ListenKeys(server), MarketPrices()
     groups = StrategyGroups(server)
     SpotOrders(server, desk, prices, groups).register(door)
     SpotAccount(server, desk).register(door)
-    for part in (wallet, keys, groups):
+    for part in (transfers, Wallet(server, transfers.moves_inside), keys, groups):
         part.register(door)
-    streams = PrivateStreams(server, desk, prices, wallet.moves_inside)
+    register_quiet(door)
+    streams = PrivateStreams(server, desk, prices, transfers.moves_inside)
     serve_spot_socket(server, public.find, keys, streams)
 
 
-def _serve_futures_account(server: SimServer, desk: TradingDesk, wallet: Wallet) -> Personal:
+def _serve_futures_account(server: SimServer, desk: TradingDesk, transfers: Transfers) -> Personal:
     """The signed endpoints; returns what pushes to connections that log in. The book hears the desk first."""
     door, book = FuturesPrivate(server), FuturesBook(desk)
     shapes = FuturesShapes(desk, book)
     orders = FuturesOrders(server, desk, book, shapes)
     orders.register(door)
     FuturesQueries(server, desk, shapes, orders).register(door)
-    FuturesAccount(desk, book, shapes, orders, wallet).register(door)
+    FuturesAccount(desk, book, shapes, orders, transfers).register(door)
     return Personal(server, desk, book, shapes)
 
 
@@ -86,7 +89,7 @@ def _fault_answer(server: SimServer, request: web.Request, kind: FaultKind) -> w
     if kind is FaultKind.BAN:
         return banned(server.faults.left_s(kind))
     if kind is FaultKind.RATE_LIMIT:
-        return refused(510, "Requests are too frequent, please try again later") if is_futures else too_many(10)
+        return refused(510, "Requests are too frequent, please try again later") if is_futures else too_many(server.faults.left_s(kind))
     if not is_futures:
         return unavailable()
     text = "Under maintenance, please try again later"

@@ -16,7 +16,7 @@ from oneprice.sim.dialects.mexc.listed import contract_symbol, figure
 from oneprice.sim.dialects.mexc.refusals import FuturesRefusedError
 from oneprice.sim.dialects.mexc.signing import Signed
 from oneprice.sim.dialects.mexc.spot_account import fees
-from oneprice.sim.dialects.mexc.wallet import Transfer, Wallet
+from oneprice.sim.dialects.mexc.transfers import Transfer, Transfers
 from oneprice.sim.market import SimListing
 
 __all__ = ["FuturesAccount"]
@@ -41,19 +41,19 @@ class FuturesAccount:
     """The handlers over the perpetual desk."""
 
     def __init__(
-        self, desk: TradingDesk, book: FuturesBook, shapes: FuturesShapes, orders: FuturesOrders, wallet: Wallet
+        self, desk: TradingDesk, book: FuturesBook, shapes: FuturesShapes, orders: FuturesOrders, transfers: Transfers
     ) -> None:
         self._desk = desk
         self._book = book
         self._shapes = shapes
         self._orders = orders
-        self._wallet = wallet
+        self._transfers = transfers
 
     def register(self, door: FuturesPrivate) -> None:
         """Put the endpoints on the server."""
         door.add("GET", "/account/assets", self._assets)
         door.add("GET", "/account/asset/{currency}", self._asset)
-        door.add("GET", "/account/transfer_record", self._transfers)
+        door.add("GET", "/account/transfer_record", self._transfer_record)
         door.add("GET", "/account/tiered_fee_rate", self._tiered_fees)
         door.add("GET", "/account/tiered_fee_rate/v2", self._tiered_fees)
         door.add("GET", "/account/contract/fee_rate", self._contract_fees)
@@ -82,12 +82,12 @@ class FuturesAccount:
         """What perpetuals settle in."""
         return list(dict.fromkeys(listing.instrument.quote for listing in self._desk.market.listings.values()))
 
-    def _transfers(self, signed: Signed) -> object:
+    def _transfer_record(self, signed: Signed) -> object:
         """Into the perpetual wallet (IN) and out of it."""
         wanted = {name: signed.params.get(name) for name in ("currency", "type", "state")}
         rows = [
             row
-            for item in reversed(self._wallet.transfers)
+            for item in reversed(self._transfers.made)
             if item.uid == signed.account.uid
             for row in (_transfer_row(item),)
             if all(value in (None, "", row[name]) for name, value in wanted.items())

@@ -49,7 +49,7 @@ class _NewOrder(msgspec.Struct, rename="camel"):
     external_oid: str | None = None
     position_mode: int | None = None
     reduce_only: bool | None = None
-    stp_mode: int = 0
+    stp_mode: int | None = None
 
 
 class _External(msgspec.Struct, rename="camel"):
@@ -214,12 +214,12 @@ def _ticket(new: _NewOrder) -> Ticket:
         raise FuturesRefusedError(2006, "Leverage ratio error")
     if len((new.external_oid or "").encode()) > OID_BYTES_MAX:
         raise FuturesRefusedError(2030, "External order ID is too long, max 32 bits")
-    if new.vol is None or new.vol <= 0:
+    if new.vol is None or not new.vol.is_finite() or new.vol <= 0:
         raise FuturesRefusedError(2011, "Order quantity error")
     is_market = new.type in _MARKETS
-    if not is_market and (new.price is None or new.price <= 0):
+    if not is_market and (new.price is None or not new.price.is_finite() or new.price <= 0):
         raise FuturesRefusedError(2007, "Order price error")
-    mode = _STP.get(new.stp_mode)
+    mode = _STP.get(new.stp_mode or 0)
     if mode is None:
         raise FuturesRefusedError(600, "Parameter error! stpMode")
     return Ticket(

@@ -21,6 +21,18 @@ __all__ = ["FuturesQueries"]
 IDS_MAX: Final = 50
 _MS_MAX: Final = 2**53
 
+_UNDER_MAINTENANCE: Final = (
+    *(f"/planorder/{name}" for name in ("place", "place/v2", "cancel", "cancel_all", "change_stop_order")),
+    *(f"/stoporder/{name}" for name in ("place", "cancel", "cancel_all", "change_price", "change_plan_price")),
+    *(f"/trackorder/{name}" for name in ("place", "cancel", "change_order")),
+    "/order/change_limit_order",
+    "/order/chase_limit_order",
+    "/position/reverse",
+    "/position/change_margin",
+    "/position/change_auto_add_im",
+)
+"""Trigger orders and isolated margin, which are not simulated, and what the documents themselves mark so."""
+
 
 class _External(msgspec.Struct, rename="camel"):
     symbol: str = ""
@@ -47,14 +59,21 @@ class FuturesQueries:
             door.add("GET", f"{path}/{{symbol}}", self._open)
         door.add("POST", "/order/open_order_total_count", self._count)
         door.add("GET", "/order/list/history_orders", self._history)
-        door.add("GET", "/order/list/close_orders", self._history)
+        for path in ("/order/list/close_orders", "/order/close_orders"):
+            door.add("GET", path, self._history)
         door.add("GET", "/order/deal_details/{order_id}", self._deals_of_order)
         door.add("GET", "/order/list/order_deals", self._deals)
         door.add("GET", "/order/list/order_deals/v3", self._deals)
-        for path in ("/planorder/list/orders", "/stoporder/list/orders", "/stoporder/open_orders"):
+        for path in (
+            "/planorder/list/orders",
+            "/stoporder/list/orders",
+            "/stoporder/open_orders",
+            "/trackorder/list/orders",
+        ):
             door.add("GET", path, lambda _: [])  # trigger orders are not simulated: there are none
-        for path in ("/planorder/place", "/planorder/place/v2", "/stoporder/place", "/trackorder/place"):
-            door.add("POST", path, _no_triggers, right="trade")
+        for path in _UNDER_MAINTENANCE:
+            door.add("POST", path, _not_served, right="trade")
+        door.add("POST", "/account/change_risk_level", _no_risk_levels, right="trade")
 
     # ---- orders ---------------------------------------------------------------------------------------
 
@@ -136,5 +155,9 @@ class FuturesQueries:
         return since, until
 
 
-def _no_triggers(_: Signed) -> object:
+def _not_served(_: Signed) -> object:
     raise FuturesRefusedError(604, "Sorry, this feature is under maintenance")
+
+
+def _no_risk_levels(_: Signed) -> object:
+    raise FuturesRefusedError(8817, "The risk limit feature has been upgraded")

@@ -42,8 +42,9 @@ _NO_CONTRACT: Final = 1001
 class FuturesRest:
     """The handlers; they answer from the perpetual market's listings."""
 
-    def __init__(self, server: SimServer, market: SimMarket) -> None:
+    def __init__(self, server: SimServer, market: SimMarket, is_halted: Callable[[SimListing], bool]) -> None:
         self._server = server
+        self._is_halted = is_halted
         self._listings = {contract_symbol(listing): listing for listing in market.listings.values()}
         self._commits = {symbol: _remember(listing) for symbol, listing in self._listings.items()}
         self._often = WindowCounter(20, 2, server.now_ns)
@@ -53,6 +54,7 @@ class FuturesRest:
         """Put the endpoints on the server."""
         self._get("/ping", lambda _: self._server.now_ms())
         self._get("/detail", self._detail, self._seldom)
+        self._get("/support_currencies", lambda _: ["USDT"])
         self._get("/depth/{symbol}", self._depth)
         self._get("/depth_commits/{symbol}/{limit}", self._depth_commits)
         self._get("/index_price/{symbol}", lambda request: self._price(request, "indexPrice"))
@@ -60,6 +62,8 @@ class FuturesRest:
         self._get("/funding_rate/history", self._funding_history)
         self._get("/funding_rate/{symbol}", self._funding)
         self._get("/kline/{symbol}", self._kline)
+        for name in ("index_price", "fair_price"):  # the trades' own: index and fair prices leave no history
+            self._get(f"/kline/{name}/{{symbol}}", self._kline)
         self._get("/deals/{symbol}", self._deals)
         self._get("/ticker", self._ticker)
         self._server.route("*", "/api/v1/{tail:.*}", lambda _: web.Response(status=404, text="Not Found"))
@@ -91,8 +95,9 @@ class FuturesRest:
     def _detail(self, request: web.Request) -> object:
         """An object for one symbol, a list for all."""
         if "symbol" in request.query:
-            return _rules(self._named(request.query["symbol"]))
-        return [_rules(listing) for listing in self._listings.values()]
+            listing = self._named(request.query["symbol"])
+            return _rules(listing, self._is_halted(listing))
+        return [_rules(listing, self._is_halted(listing)) for listing in self._listings.values()]
 
     def _depth(self, request: web.Request) -> dict[str, object]:
         listing = self._in_path(request)
@@ -270,7 +275,8 @@ def _number(text: str, low: int, high: int) -> int:
     return value
 
 
-def _rules(listing: SimListing) -> dict[str, object]:
+def _rules(listing: SimListing, is_halted: bool) -> dict[str, object]:
+    """State 0 enabled, 4 paused."""
     item, symbol, rules = listing.instrument, contract_symbol(listing), DESK_RULES["futures"]
     return {
         "symbol": symbol,
@@ -302,7 +308,7 @@ def _rules(listing: SimListing) -> dict[str, object]:
         "riskIncrImr": figure(0.004, 6),
         "riskLevelLimit": 5,
         "maxNumOrders": [rules.open_orders_max, 50],
-        "state": 0,
+        "state": 4 if is_halted else 0,
         "isNew": False,
         "isHot": True,
         "isHidden": False,

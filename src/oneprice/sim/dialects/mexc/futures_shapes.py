@@ -112,6 +112,7 @@ class FuturesShapes:
             "category": 1,
             "orderId": order_id_text(order),
             "isSelf": False,
+            "opponentUid": 0,
             "externalOid": order.client_order_id,
             "positionMode": ONE_WAY,
             "reduceOnly": order.reduce_only,

@@ -47,7 +47,6 @@ class SpotAccount:
         door.add("GET", "/kyc/status", lambda _: {"status": "3"})
         door.add("GET", "/mxDeduct/enable", self._mx)
         door.add("POST", "/mxDeduct/enable", self._set_mx, right="trade")
-        door.add("GET", "/sub-account/list", lambda _: {"subAccounts": []})
 
     def _account(self, signed: Signed) -> object:
         """Only what is not zero is listed. `canTrade` is of the account, not of the key."""

@@ -68,5 +68,7 @@ class SpotLimits:
         return too_many(counter.retry_after_s())
 
     def _ban(self, address: str) -> web.Response:
-        self._banned_until_ns[address] = self._clock() + BAN_S * 1_000_000_000
+        now_ns = self._clock()
+        bans = {known: until for known, until in self._banned_until_ns.items() if until > now_ns}
+        self._banned_until_ns = bans | {address: now_ns + BAN_S * 1_000_000_000}
         return banned(BAN_S)

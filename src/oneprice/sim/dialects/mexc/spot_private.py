@@ -5,7 +5,10 @@ Endpoints are added with what they cost and need; their handlers get a proven se
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Final
 
 from aiohttp import web
 
@@ -16,7 +19,9 @@ from oneprice.sim.limits import WindowCounter
 from oneprice.sim.orders import Refused
 from oneprice.sim.server import SimServer, json_response
 
-__all__ = ["SpotHandler", "SpotPrivate", "missing", "number", "required"]
+__all__ = ["SpotHandler", "SpotPrivate", "amount_of", "missing", "number", "required"]
+
+_AMOUNT: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?")
 
 SpotHandler = Callable[[Signed], object]
 
@@ -83,3 +88,11 @@ def number(signed: Signed, name: str, default: int, low: int, high: int) -> int:
     if not low <= value <= high:
         raise SpotRefusedError(33333, f"Invalid {name}.")
     return value
+
+
+def amount_of(signed: Signed) -> Decimal:
+    """The `amount` of money to be moved. Raises SpotRefusedError."""
+    text = required(signed, "amount")
+    if _AMOUNT.fullmatch(text) is None or not Decimal(text):
+        raise SpotRefusedError(10097, "amount is error")
+    return Decimal(text)

@@ -32,9 +32,12 @@ T = TypeVar("T")
 class SpotRest:
     """The handlers; they answer from the spot market's listings."""
 
-    def __init__(self, server: SimServer, market: SimMarket, limits: SpotLimits) -> None:
+    def __init__(
+        self, server: SimServer, market: SimMarket, limits: SpotLimits, is_halted: Callable[[SimListing], bool]
+    ) -> None:
         self._server = server
         self._limits = limits
+        self._is_halted = is_halted
         self._listings = {spot_symbol(listing): listing for listing in market.listings.values()}
 
     def register(self) -> None:
@@ -44,7 +47,9 @@ class SpotRest:
         self._get("/exchangeInfo", 25, self._exchange_info)
         self._get("/defaultSymbols", 1, self._default_symbols)
         self._get("/depth", 3, self._depth)
+        self._get("/symbol/offline", 10, lambda _: [])
         self._get("/trades", 5, self._trades)
+        self._get("/historicalTrades", 5, self._trades)
         self._get("/aggTrades", 1, self._aggregated_trades)
         self._get("/klines", 1, self._klines)
         self._get("/avgPrice", 1, self._average_price)
@@ -94,7 +99,7 @@ class SpotRest:
             "serverTime": self._server.now_ms(),
             "rateLimits": [],
             "exchangeFilters": [],
-            "symbols": [_rules(listing) for listing in listings],
+            "symbols": [_rules(listing, self._is_halted(listing)) for listing in listings],
         }
 
     def _default_symbols(self, request: web.Request) -> dict[str, object]:
@@ -194,13 +199,14 @@ def _number(request: web.Request, name: str, default: int, low: int, high: int) 
     return value
 
 
-def _rules(listing: SimListing) -> dict[str, object]:
+def _rules(listing: SimListing, is_halted: bool) -> dict[str, object]:
+    """Status "1" online, "2" paused."""
     item, fees = listing.instrument, DESK_RULES["spot"]
     limit_max, market_max = spot_maximums(listing)
     decimals = listing.price_scale.decimals
     return {
         "symbol": spot_symbol(listing),
-        "status": "1",
+        "status": "2" if is_halted else "1",
         "baseAsset": item.base,
         "baseAssetPrecision": listing.lot_scale.decimals,
         "quoteAsset": item.quote,

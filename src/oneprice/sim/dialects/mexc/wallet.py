@@ -1,4 +1,4 @@
-"""MEXC's wallet by REST: networks, addresses, deposits, withdrawals, and transfers between spot and perpetuals.
+"""MEXC's wallet by REST: networks, addresses, deposits and withdrawals.
 
 Deposits and withdrawals are what the desks report; a withdrawal needs a key with that right, and is sent at once.
 """
@@ -6,75 +6,58 @@ Deposits and withdrawals are what the desks report; a withdrawal needs a key wit
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from oneprice.sim.accounts import Account
-from oneprice.sim.desk import TradingDesk
 from oneprice.sim.dialects.mexc.listed import plain
 from oneprice.sim.dialects.mexc.networks import NETWORKS, Network
 from oneprice.sim.dialects.mexc.private_streams import coin_id
 from oneprice.sim.dialects.mexc.refusals import SpotRefusedError
 from oneprice.sim.dialects.mexc.signing import Signed
-from oneprice.sim.dialects.mexc.spot_private import SpotPrivate, missing, number, required
+from oneprice.sim.dialects.mexc.spot_private import SpotPrivate, amount_of, missing, number, required
 from oneprice.sim.orders import BalanceReason, BalanceReport, Report
 from oneprice.sim.server import SimServer
 
-__all__ = ["Transfer", "Wallet"]
+__all__ = ["Wallet"]
 
 KEPT_MAX: Final = 10_000
-_AMOUNT: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?")
 _MS_MAX: Final = 2**53
 _DEPOSITED: Final = 5
 _WITHDRAWN: Final = 7
-_WALLETS: Final = {"SPOT": "spot", "FUTURES": "futures"}
+_FROM_OUTSIDE: Final = (BalanceReason.DEPOSIT, BalanceReason.WITHDRAW)
 
 
-class Transfer(msgspec.Struct, frozen=True):
-    """Money that moved between two wallets of an account."""
-
-    transfer_id: str
-    uid: int
-    asset: str
-    amount: Decimal
-    source: str
-    target: str
-    at_ms: int
-
-
-class _Movement(msgspec.Struct, frozen=True):
+class _Movement(msgspec.Struct, frozen=True, kw_only=True):
     """A deposit, or a withdrawal (`is_out`)."""
 
     movement_id: str
     uid: int
     coin: str
     amount: Decimal
-    network: Network | None
+    network: Network
     address: str
-    memo: str | None
     at_ms: int
     is_out: bool
+    memo: str | None = None
+    client_id: str | None = None
 
 
 class Wallet:
-    """The handlers, and what they have done."""
+    """The handlers, and what came and went; the oldest is forgotten first. Transfers are none of it."""
 
-    def __init__(self, server: SimServer) -> None:
+    def __init__(self, server: SimServer, moves_inside: Callable[[], bool]) -> None:
         self._server = server
+        self._moves_inside = moves_inside
         self._desks = server.desks
         self._movements: list[_Movement] = []
-        self.transfers: list[Transfer] = []
-        self._is_transferring = False
+        self._is_withdrawing = False
         self._made = 0
         for desk in self._desks.values():
             desk.listeners.append(self._hear)
-
-    def moves_inside(self) -> bool:
-        """Whether the balance change that is being told is a transfer between wallets."""
-        return self._is_transferring
 
     def register(self, door: SpotPrivate) -> None:
         """Put the endpoints on the server."""
@@ -84,10 +67,8 @@ class Wallet:
         door.add("GET", "/capital/withdraw/address", self._saved_addresses, weight=10)
         door.add("GET", "/capital/deposit/address", self._addresses, weight=10)
         door.add("POST", "/capital/deposit/address", self._make_address)
-        door.add("POST", "/capital/transfer", self._transfer, right="transfer")
-        door.add("GET", "/capital/transfer", self._transfers)
-        door.add("GET", "/capital/transfer/tranId", self._one_transfer)
         door.add("POST", "/capital/withdraw", self._withdraw, right="withdraw")
+        door.add("POST", "/capital/withdraw/apply", self._withdraw, right="withdraw")  # the older path
 
     # ---- networks -------------------------------------------------------------------------------------
 
@@ -135,33 +116,35 @@ class Wallet:
     # ---- deposits and withdrawals ---------------------------------------------------------------------
 
     def _hear(self, report: Report) -> None:
-        """Deposits come from outside. Withdrawals that were asked for here are noted where they are made."""
-        if not isinstance(report, BalanceReport) or report.reason is not BalanceReason.DEPOSIT:
+        """Perpetuals' money comes by transfer only. What was not asked for here goes over the first network."""
+        if not isinstance(report, BalanceReport) or report.reason not in _FROM_OUTSIDE:
             return
-        if self._is_transferring:
+        if report.market != "spot" or self._moves_inside() or self._is_withdrawing:
             return
         for coin, amount in report.changes.items():
             network = next(iter(NETWORKS.get(coin, ())), None)
-            address = "" if network is None else _address(report.account, coin, network)
-            self._note(report.account, coin, amount, network, address, None, False)
+            if network is not None:
+                address = _address(report.account, coin, network)
+                self._keep(self._movement(report.account, coin, abs(amount), network, address, amount < 0))
 
-    def _note(
-        self,
-        account: Account,
-        coin: str,
-        amount: Decimal,
-        network: Network | None,
-        address: str,
-        memo: str | None,
-        is_out: bool,
-    ) -> str:
-        movement_id = self._new_id(account)
-        now_ms = self._server.now_ms()
-        self._movements.append(
-            _Movement(movement_id, account.uid, coin, amount, network, address, memo, now_ms, is_out)
+    def _movement(
+        self, account: Account, coin: str, amount: Decimal, network: Network, address: str, is_out: bool
+    ) -> _Movement:
+        self._made += 1
+        return _Movement(
+            movement_id=coin_id(f"{account.uid} {self._made} {self._server.now_ns()}"),
+            uid=account.uid,
+            coin=coin,
+            amount=amount,
+            network=network,
+            address=address,
+            at_ms=self._server.now_ms(),
+            is_out=is_out,
         )
+
+    def _keep(self, movement: _Movement) -> None:
+        self._movements.append(movement)
         del self._movements[:-KEPT_MAX]
-        return movement_id
 
     def _history(self, signed: Signed, is_out: bool) -> object:
         """Newest first."""
@@ -184,7 +167,7 @@ class Wallet:
     def _withdraw(self, signed: Signed) -> object:
         coin = self._coin(signed)
         network = _network(coin, signed.params.get("netWork") or required(signed, "network"))
-        address, amount = required(signed, "address"), _amount(signed)
+        address, amount = required(signed, "address"), amount_of(signed)
         memo = signed.params.get("memo")
         if network.needs_memo and not memo:
             raise missing("memo")
@@ -192,71 +175,18 @@ class Wallet:
             raise SpotRefusedError(10265, "withdrawal is unavailable, please try again later")
         if not Decimal(network.least) <= amount <= Decimal(network.most):
             raise SpotRefusedError(10097, "amount is error")
-        self._desks["spot"].deposit(signed.account, coin, -amount, self._server.now_ns())
-        return {"id": self._note(signed.account, coin, amount, network, address, memo, True)}
-
-    # ---- transfers ------------------------------------------------------------------------------------
-
-    def _transfer(self, signed: Signed) -> object:
-        asset, amount = required(signed, "asset"), _amount(signed)
-        names = required(signed, "fromAccountType"), required(signed, "toAccountType")
-        source, target = (self._desk(name) for name in names)
-        if source is target or asset not in _assets(source) or asset not in _assets(target):
-            raise SpotRefusedError(10100, "this currency transfer is not supported")
-        now_ns = self._server.now_ns()
-        self._is_transferring = True
+        self._is_withdrawing = True
         try:
-            source.deposit(signed.account, asset, -amount, now_ns)
-            target.deposit(signed.account, asset, amount, now_ns)
+            self._desks["spot"].deposit(signed.account, coin, -amount, self._server.now_ns())
         finally:
-            self._is_transferring = False
-        made = Transfer(self._new_id(signed.account), signed.account.uid, asset, amount, *names, self._server.now_ms())
-        self.transfers.append(made)
-        del self.transfers[:-KEPT_MAX]
-        return {"tranId": made.transfer_id}
-
-    def _transfers(self, signed: Signed) -> object:
-        names = required(signed, "fromAccountType"), required(signed, "toAccountType")
-        since = number(signed, "startTime", 0, 0, _MS_MAX)
-        until = number(signed, "endTime", _MS_MAX, 0, _MS_MAX)
-        page, size = number(signed, "page", 1, 1, 10_000), number(signed, "size", 10, 1, 100)
-        chosen = [
-            item
-            for item in reversed(self.transfers)
-            if item.uid == signed.account.uid and (item.source, item.target) == names and since <= item.at_ms <= until
-        ]
-        return {"rows": [_transfer_row(item) for item in chosen[(page - 1) * size : page * size]], "total": len(chosen)}
-
-    def _one_transfer(self, signed: Signed) -> object:
-        wanted = required(signed, "tranId")
-        for item in self.transfers:
-            if item.uid == signed.account.uid and item.transfer_id == wanted:
-                return _transfer_row(item)
-        raise SpotRefusedError(22222, "record does not exist")
-
-    def _desk(self, name: str) -> TradingDesk:
-        desk = self._desks.get(_WALLETS.get(name, ""))
-        if desk is None:
-            raise SpotRefusedError(10103, "this account transfer is not supported")
-        return desk
-
-    def _new_id(self, account: Account) -> str:
-        self._made += 1
-        return coin_id(f"{account.uid} {self._made} {self._server.now_ns()}")
-
-
-def _assets(desk: TradingDesk) -> set[str]:
-    """What a wallet may hold: spot all that is traded, perpetuals what settles."""
-    listings = desk.market.listings.values()
-    quotes = {listing.instrument.quote for listing in listings}
-    return quotes if desk.wallet == "futures" else quotes | {listing.instrument.base for listing in listings}
-
-
-def _amount(signed: Signed) -> Decimal:
-    text = required(signed, "amount")
-    if _AMOUNT.fullmatch(text) is None or not Decimal(text):
-        raise SpotRefusedError(10097, "amount is error")
-    return Decimal(text)
+            self._is_withdrawing = False
+        movement = msgspec.structs.replace(
+            self._movement(signed.account, coin, amount, network, address, is_out=True),
+            memo=memo,
+            client_id=signed.params.get("withdrawOrderId"),
+        )
+        self._keep(movement)
+        return {"id": movement.movement_id}
 
 
 def _network(coin: str, name: str) -> Network:
@@ -305,12 +235,11 @@ def _network_row(coin: str, network: Network) -> dict[str, object]:
 
 
 def _deposit_row(item: _Movement) -> dict[str, object]:
-    code = "" if item.network is None else item.network.code
-    needed = 0 if item.network is None else item.network.confirmations
+    code, needed = item.network.code, item.network.confirmations
     return {
         "amount": plain(item.amount),
-        "coin": f"{item.coin}-{code}" if code and code != item.coin else item.coin,
-        "network": "" if item.network is None else item.network.shown,
+        "coin": f"{item.coin}-{code}" if code != item.coin else item.coin,
+        "network": item.network.shown,
         "status": _DEPOSITED,
         "address": item.address,
         "txId": f"{item.movement_id}:0",
@@ -325,10 +254,10 @@ def _deposit_row(item: _Movement) -> dict[str, object]:
 
 
 def _withdrawal_row(item: _Movement) -> dict[str, object]:
-    assert item.network is not None, "a withdrawal names its network"
     code = item.network.code
     return {
         "id": item.movement_id,
+        "withdrawOrderId": item.client_id,
         "txId": f"{item.movement_id}:0",
         "coin": f"{item.coin}-{code}" if code != item.coin else item.coin,
         "network": item.network.shown,
@@ -346,18 +275,4 @@ def _withdrawal_row(item: _Movement) -> dict[str, object]:
         "coinId": coin_id(item.coin),
         "vcoinId": coin_id(f"{item.coin} {code}"),
         "netWork": code,
-    }
-
-
-def _transfer_row(item: Transfer) -> dict[str, object]:
-    return {
-        "tranId": item.transfer_id,
-        "clientTranId": None,
-        "asset": item.asset,
-        "amount": plain(item.amount),
-        "fromAccountType": item.source,
-        "toAccountType": item.target,
-        "symbol": None,
-        "status": "SUCCESS",
-        "timestamp": item.at_ms,
     }
