@@ -153,9 +153,18 @@ async def ours(stack: AsyncExitStack, hosts: Hosts, path: str) -> Place:
     await exchange.open(stream=path == "websocket")
     stack.push_async_callback(exchange.close)
     rules = await exchange.public.rules(Symbol(AssetName("BTC"), AssetName("USDT")))
-    while path == "websocket" and not (exchange.following.entry and exchange.following.entry.is_ready):
-        await asyncio.sleep(0.01)
+    if path == "websocket":
+        await ready(exchange)
     return lambda number: exchange.place(an_order(rules, number))
+
+
+async def ready(exchange: PrivateExchange) -> None:
+    """Until the order connection is."""
+    for _ in range(1_000):
+        if exchange.following.entry is not None and exchange.following.entry.is_ready:
+            return
+        await asyncio.sleep(0.01)
+    raise SystemExit("error: the order connection was not ready within 10 s")
 
 
 def an_order(rules: SymbolInfo, number: int) -> NewOrder:
@@ -197,8 +206,8 @@ async def floor(stack: AsyncExitStack, port: int) -> Place:
     prepared = hmac.new(SECRET.encode(), digestmod="sha256")
 
     async def place(number: int) -> object:
-        query = b"symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.00125&price=61234.56&newClientOrderId=bench-%d&timestamp=%d"
-        query %= (number, time.time_ns() // 1_000_000)
+        query = b"symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.00125&price=61234.56"
+        query += b"&newClientOrderId=bench-%d&timestamp=%d" % (number, time.time_ns() // 1_000_000)
         state = prepared.copy()
         state.update(query)
         body = query + b"&signature=" + state.hexdigest().encode()
@@ -228,7 +237,12 @@ async def ccxt_client(stack: AsyncExitStack, rest: str) -> Place:
     """As published, but for the host and its own throttle."""
     import ccxt.async_support as ccxt
 
-    options = {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot", "fetchCurrencies": False, "fetchMargins": False}
+    options = {
+        "fetchMarkets": {"types": ["spot"]},
+        "defaultType": "spot",
+        "fetchCurrencies": False,
+        "fetchMargins": False,
+    }
     client = ccxt.binance({"apiKey": KEY, "secret": SECRET, "enableRateLimit": False, "options": options})
     client.has["fetchCurrencies"] = False
     for name in ("public", "private", "v1"):

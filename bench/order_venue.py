@@ -123,7 +123,7 @@ class Http(asyncio.Protocol):
         )
 
 
-class Socket(WSListener):  # type: ignore[misc]
+class Socket(WSListener):
     """The WS API: orders, and the subscription to an account's events."""
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:

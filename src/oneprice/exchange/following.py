@@ -232,12 +232,12 @@ class Following:
                 self.hear(PositionUpdate(position))
 
     async def _catch_up_orders(self) -> None:
-        held = {id(one) for one in self._view.open}
+        held = {_ids(one) for one in self._view.open}
         open_now = await self.ask_open(None)
         for order in open_now:
             self.told(order, None)
         for order in self._view.missing(open_now):
-            if id(order) not in held or not (order.venue_order_id or order.client_order_id):
+            if _ids(order) not in held:
                 continue  # it came while we asked
             ref = OrderRef(
                 listing=order.listing, client_order_id=order.client_order_id, venue_order_id=order.venue_order_id
@@ -260,6 +260,10 @@ class Following:
                 found += of_one
             return found
         return await self._rest.run(call)
+
+
+def _ids(order: Order) -> tuple[str, str]:
+    return order.listing.venue_symbol, order.client_order_id or order.venue_order_id
 
 
 def _nothing(state: SessionState, reason: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from oneprice.errors import InvalidOrderError, Outcome
+from oneprice.errors import InvalidOrderError, NotSupported, Outcome
 from oneprice.model import MarketKind, NewOrder, OrderType
 from oneprice.venues.kit import CLIENT_ORDER_ID
 
@@ -13,14 +13,15 @@ _CLIENT_ORDER_ID = re.compile(CLIENT_ORDER_ID, re.ASCII)
 
 
 def require_legal(order: NewOrder) -> None:
-    """Raises InvalidOrderError with outcome NOT_SENT, naming the rule that is broken and its figure."""
+    """Raises InvalidOrderError with outcome NOT_SENT, naming the rule that is broken and its figure; NotSupported for
+    what no spot market has."""
     listing = order.listing
     if not _CLIENT_ORDER_ID.fullmatch(order.client_order_id):
         raise _illegal(order, f"client_order_id {order.client_order_id!r} must be {CLIENT_ORDER_ID}")
     if not listing.tradable:
         raise _illegal(order, f"it is not tradable ({listing.status or 'no reason told'})")
     if order.reduce_only and listing.market is MarketKind.SPOT:
-        raise _illegal(order, "reduce_only is for perpetuals")
+        raise NotSupported(f"{listing.venue}-{listing.market.value}: reduce_only is for perpetuals; not sent")
     _require_price(order)
     if order.quote_quantity is not None:
         if order.quantity is not None or order.type is not OrderType.MARKET:

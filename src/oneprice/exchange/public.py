@@ -101,6 +101,11 @@ class PublicExchange:
         """All listings, from memory while they are fresh."""
         return (await self._known_listings()).rows
 
+    def know(self, rows: Sequence[SymbolInfo]) -> None:
+        """Take the listings from another object on the same market, as fresh as if they had been asked for now."""
+        self._listings = Listings(self._market.venue, self._market.kind, rows)
+        self._listings_stale_ns = self._clock.monotonic_ns() + round(self._config.rules_age_max_s * 1e9)
+
     async def order_book(self, listed: Listed, levels: int = 100) -> OrderBook:
         """Best levels first; the venue may give fewer or more than asked."""
         _require_one("levels", levels)
@@ -158,9 +163,8 @@ class PublicExchange:
 
     async def _ask_listings(self) -> Listings:
         rows = await self._rest.run(self._market.listings())
-        self._listings = Listings(self._market.venue, self._market.kind, rows)
-        age_max_ns = round(self._config.rules_age_max_s * 1e9)
-        self._listings_stale_ns = self._clock.monotonic_ns() + age_max_ns
+        self.know(rows)
+        assert self._listings is not None, "they are known now"
         return self._listings
 
 

@@ -85,33 +85,22 @@ class RestClient:
         return self._clock.monotonic_ns()
 
     async def run(self, call: Call[T]) -> T:
-        """Make the request and read its answer. Raises what `fetch` and the call's `read` raise."""
-        request = call.request
-        if request.priority in _ONCE:
-            if not self.venue_clock.is_known:
-                await self.measure_clock()
-            response = await self._exchange(request)
-            try:
-                return call.read(response)
-            except ExchangeAPIError as error:
-                self._refused(error, response, request)
-                raise
-        return call.read(await self.fetch(request))
+        """Make the request and read its answer.
 
-    async def fetch(self, request: Request) -> Response:
-        """The answer as it came, if it is no error.
-
-        Raises NetworkError, the venue's ExchangeAPIError, or RateLimitError with outcome NOT_SENT when the
-        rate limit or a ban would have kept the request waiting for longer than `wait_max_ms`.
+        Raises what the call's `read` raises, NetworkError, or RateLimitError with outcome NOT_SENT when the rate limit
+        or a ban would have kept the request waiting for longer than `wait_max_ms`.
         """
+        request = call.request
         if request.signed and not self.venue_clock.is_known:
             await self.measure_clock()
+        if request.priority in _ONCE:
+            return self._read(call, await self._exchange(request))
         tries = self._config.attempts_max if _is_harmless(request) else 1
         tried = 0
         while True:
             tried += 1
             try:
-                return self._judged(await self._exchange(request), request)
+                return self._read(call, await self._exchange(request))
             except (NetworkError, RateLimitError, VenueUnavailableError) as error:
                 told_ms = 0 if isinstance(error, NetworkError) else error.retry_after_ms or 0
                 if tried >= tries or told_ms > self._config.wait_max_ms or _is_unsent(error):
@@ -122,6 +111,18 @@ class RestClient:
                 told_ms = 0
             self.figures.retries += 1
             await self._clock.sleep(max(self._pause_s(tried), told_ms / 1e3))
+
+    async def fetch(self, request: Request) -> Response:
+        """The answer as it came, if it is no error. Raises as `run`."""
+        side = self._side(request)
+
+        def judged(response: Response) -> Response:
+            error = side.error(response)
+            if error is not None:
+                raise error
+            return response
+
+        return await self.run(Call(request, judged))
 
     async def measure_clock(self) -> None:
         """Ask the venue for its time. Raises what `fetch` raises."""
@@ -219,12 +220,12 @@ class RestClient:
     def _side(self, request: Request) -> PublicMarket | PrivateMarket:
         return self._account if request.signed and self._account is not None else self._market
 
-    def _judged(self, response: Response, request: Request) -> Response:
-        error = self._side(request).error(response)
-        if error is not None:
-            self._refused(error, response, request)
-            raise error
-        return response
+    def _read(self, call: Call[T], response: Response) -> T:
+        try:
+            return call.read(response)
+        except ExchangeAPIError as error:
+            self._refused(error, response, call.request)
+            raise
 
     def _refused(self, error: ExchangeAPIError, response: Response, request: Request) -> None:
         """Count an error, and heed what it says about limits."""

@@ -103,7 +103,7 @@ class OrderView:
             self._fills.popitem(last=False)
         self.last_fill_ns = max(self.last_fill_ns, fill.time_ns)
         known = self.get(OrderRef(listing=fill.listing, venue_order_id=fill.venue_order_id))
-        if known is not None and known.is_over and known.status is not OrderStatus.FILLED:
+        if known is not None and known.is_over and fill.time_ns > known.time_ns > 0:
             self.late_fills += 1
         return True
 

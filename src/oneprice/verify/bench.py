@@ -165,6 +165,7 @@ class Bench:
         """The account with its private stream, opened at the first use and kept for the cards that follow."""
         if self._account is None:
             made = self.new_account()
+            made.public.know(await self.public.known())
             await made.open(follow=[await self.rules()])
             self._account = made
         return self._account
@@ -173,6 +174,7 @@ class Bench:
         """The same account by REST alone, opened at the first use and kept: what fails here is no stream's fault."""
         if self._trader is None:
             made = self.new_account(config=AccountConfig(order_path="rest"))
+            made.public.know(await self.public.known())
             await made.open(stream=False, follow=[await self.rules()])
             self._trader = made
         return self._trader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -40,7 +41,8 @@ class Closed(NamedTuple):
 
 
 class Ears:
-    """A `Recorder` that keeps what it hears. `look` is called before each frame, and once a connection is gone.
+    """A `Recorder` that keeps what it hears. `look` is called before and after each frame is taken in, and when a
+    connection is gone.
 
     `heard`: the last messages, oldest first. `opened`: monotonic time by connection. `first_ns`: when the first data of
     (venue symbol, channel) came. `control`: frames that are no data. `unread`: why frames could not be read.
@@ -69,6 +71,7 @@ class Ears:
     def on_frame(self, connection: int, payload: bytes, binary: bool, wall_ns: int) -> None:
         """A frame that the engine takes in right after."""
         self._look()
+        asyncio.get_running_loop().call_soon(self._look)
         self.frames += 1
         now_ns = self._clock.monotonic_ns()
         try:

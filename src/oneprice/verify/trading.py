@@ -15,7 +15,7 @@ from oneprice.errors import ExchangeAPIError, OrderNotFoundError, Outcome
 from oneprice.exchange import AccountConfig, AccountEvent, ConnectionConfig, PrivateExchange, RequestConfig
 from oneprice.exchange.rest import charges_of
 from oneprice.model import Fill, NewOrder, Order, OrderRef, OrderStatus, Position, Side, SymbolInfo, TimeInForce
-from oneprice.venues.kit import OrderUpdate, Priority
+from oneprice.venues.kit import Credentials, OrderUpdate, Priority
 from oneprice.venues.kit.account import FillUpdate
 from oneprice.verify.bench import Bench
 from oneprice.verify.card import Failed, expect, skip
@@ -264,13 +264,15 @@ async def outcome_of(work: Awaitable[Order | None]) -> Order | ExchangeAPIError 
 async def account_of(
     bench: Bench,
     *,
+    credentials: Credentials | None = None,
     stream: bool = True,
     config: AccountConfig | None = None,
     requests: RequestConfig | None = None,
     connections: ConnectionConfig | None = None,
 ) -> AsyncIterator[PrivateExchange]:
-    """A further account object on the same key, open while the card looks at it."""
-    account = bench.new_account(None, config, requests, connections)
+    """A further account object, open while the card looks at it; on the same key unless another is given."""
+    account = bench.new_account(credentials, config, requests, connections)
+    account.public.know(await bench.public.known())
     try:
         await account.open(stream=stream, follow=[await bench.rules()])
         yield account

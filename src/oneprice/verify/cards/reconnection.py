@@ -5,7 +5,7 @@ from __future__ import annotations
 from oneprice.core.states import BookState
 from oneprice.errors import ExchangeAPIError, NetworkError
 from oneprice.exchange import PrivateExchange
-from oneprice.model import OrderRef
+from oneprice.model import OrderRef, SymbolInfo
 from oneprice.venues.kit import Channel
 from oneprice.verify.bench import Bench, Faults
 from oneprice.verify.card import Need, card, expect, skip
@@ -19,6 +19,8 @@ DEAD_AFTER_S = 4.0
 GRACE_S = 2.0
 FAULT_S = 25.0
 STALE_FOR_S = 2.5
+ASK_EVERY_S = 0.1
+NOTICED_S = 0.02
 
 
 @card(701, "A dropped connection is made anew, and its book is LIVE again", Need.FAULTS)
@@ -65,7 +67,7 @@ async def gap(bench: Bench) -> str:
         await _faults(bench).switch("gap", count=2)
         told = [await bench.public.order_book(watch.book.info, 20)]
         while not (_left(watch, began_ns) and watch.is_live) and _seconds(bench, began_ns) < bench.thresholds.live_s:
-            await bench.ports.clock.sleep(LOOK_EVERY_S * 5)
+            await watch.until(lambda: False, ASK_EVERY_S)
             told.append(await bench.public.order_book(watch.book.info, 20))
             watch.look()
         left = _left(watch, began_ns)
@@ -143,6 +145,7 @@ async def private_dropped(bench: Bench) -> str:
         await account.place(first)
         await _faults(bench).switch("drop")
         began_ns = bench.ports.clock.monotonic_ns()
+        await bench.ports.clock.sleep(NOTICED_S)  # until our own end knows which connections are gone
         await _insist(bench, beside, _ref(first.listing, first.client_order_id))
         await beside.place(second)
         refs = [_ref(one.listing, one.client_order_id) for one in (first, second)]
@@ -239,5 +242,5 @@ def _seconds(bench: Bench, since_ns: int) -> float:
     return (bench.ports.clock.monotonic_ns() - since_ns) / 1e9
 
 
-def _ref(listing, client_order_id: str) -> OrderRef:
+def _ref(listing: SymbolInfo, client_order_id: str) -> OrderRef:
     return OrderRef(listing=listing, client_order_id=client_order_id)

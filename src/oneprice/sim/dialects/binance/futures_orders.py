@@ -22,6 +22,7 @@ from oneprice.sim.dialects.binance.quotas import OrderCounts
 from oneprice.sim.dialects.binance.refusals import (
     FUTURES_REFUSALS,
     NO_SUCH_ORDER,
+    NOT_MODELLED,
     ORDER_OR_CLIENT_ID,
     UNKNOWN_ORDER,
     RequestError,
@@ -79,6 +80,8 @@ class FuturesOrders:
         ticket, extras = read_futures_ticket(
             call.parameters, call.account, listing, self._ids, call.now_ns // 1_000_000
         )
+        if call.account.hedge_mode:
+            raise RequestError(*NOT_MODELLED)
         self._check_price(listing, ticket.side, ticket.price)
         if ticket.price is None and (ticket.quantity or 0) > listing.instrument.lot * _MARKET_LOTS_MAX:
             raise RequestError(*FUTURES_REFUSALS[Reason.MAX_QUANTITY])

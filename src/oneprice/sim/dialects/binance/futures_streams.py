@@ -126,12 +126,13 @@ class FuturesUserStreams:
                 "T": now_ms,
                 "ac": {"s": symbol, "l": leverage},
             }
-            self._tell(call.account, event)
+            self.tell(call.account, event)
             return answer
 
         return run
 
-    def _tell(self, account: Account, event: Fields) -> None:
+    def tell(self, account: Account, event: Fields) -> None:
+        """Send an event on the account's stream, if it has one."""
         name = self._by_uid.get(account.uid)
         if name is not None:
             self._keys[name].topic.tell(event)
@@ -141,8 +142,8 @@ class FuturesUserStreams:
         if isinstance(report, OrderReport):
             account = report.order.account
             if report.fill is not None:
-                self._tell(account, shapes.trade_lite(report.fill, now_ns))
-            self._tell(account, shapes.order_update(report, self._orders.extras(report.order), now_ns))
+                self.tell(account, shapes.trade_lite(report.fill, now_ns))
+            self.tell(account, shapes.order_update(report, self._orders.extras(report.order), now_ns))
         elif isinstance(report, PositionReport):
             self._tell_position(report, now_ns)
         elif report.reason is BalanceReason.TRADE:
@@ -154,7 +155,7 @@ class FuturesUserStreams:
     def _tell_balances(self, report: BalanceReport, now_ns: int) -> None:
         reason = _REASONS[report.reason]
         update = shapes.account_update(report.account, reason, report.changes, None, self._desk.wallet, now_ns)
-        self._tell(report.account, update)
+        self.tell(report.account, update)
 
     def _tell_position(self, report: PositionReport, now_ns: int) -> None:
         account, listing = report.account, report.listing
@@ -167,7 +168,7 @@ class FuturesUserStreams:
             self._desk.rules.taker_fee,
         )
         assert position["s"] == symbol_of(listing)
-        self._tell(account, shapes.account_update(account, "ORDER", assets, position, self._desk.wallet, now_ns))
+        self.tell(account, shapes.account_update(account, "ORDER", assets, position, self._desk.wallet, now_ns))
 
 
 def _no_source(topic: Topic) -> Callable[[], None]:

@@ -38,10 +38,10 @@ def read_futures_ticket(
         )
     if kind not in ("LIMIT", "MARKET"):
         raise RequestError(-1116, "Invalid orderType.")
-    _check_position_side(parameters, account)
+    check_position_side(parameters, account)
     if parameters.flag("closePosition"):
         raise RequestError(-4136, "Target strategy invalid for orderType " + kind + ",closePosition true.")
-    quantity = _quantity(parameters, listing)
+    quantity = read_quantity(parameters, listing)
     extras = _extras(parameters, kind, now_ms)
     price = _price(parameters, kind, side, listing, extras)
     client_id = parameters.maybe("newClientOrderId")
@@ -79,7 +79,8 @@ def read_price(parameters: Parameters, listing: SimListing) -> Decimal:
     return value
 
 
-def _quantity(parameters: Parameters, listing: SimListing) -> Decimal:
+def read_quantity(parameters: Parameters, listing: SimListing) -> Decimal:
+    """`quantity` with no more decimals than quantityPrecision."""
     value = parameters.number("quantity")
     if value is None:
         raise missing("quantity")
@@ -88,11 +89,6 @@ def _quantity(parameters: Parameters, listing: SimListing) -> Decimal:
     if decimals_of(value) > futures_decimals(listing)[1]:
         raise RequestError(*_PRECISION)
     return value
-
-
-def read_quantity(parameters: Parameters, listing: SimListing) -> Decimal:
-    """`quantity` with no more decimals than quantityPrecision."""
-    return _quantity(parameters, listing)
 
 
 def _price(parameters: Parameters, kind: str, side: Side, listing: SimListing, extras: Extras) -> Decimal | None:
@@ -144,7 +140,8 @@ def _time_in_force(parameters: Parameters, kind: str) -> TimeInForce:
     return found
 
 
-def _check_position_side(parameters: Parameters, account: Account) -> None:
+def check_position_side(parameters: Parameters, account: Account) -> None:
+    """BOTH in one-way mode, LONG or SHORT in hedge mode. Raises RequestError."""
     side = parameters.maybe("positionSide") or "BOTH"
     if side not in ("BOTH", "LONG", "SHORT"):
         raise RequestError(-4060, "Invalid position side.")

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from oneprice.sim.dialects.binance.futures_account import FuturesAccount
-from oneprice.sim.dialects.binance.futures_orders import CANCELED_ALL, FuturesOrders
+from oneprice.sim.dialects.binance.futures_algo import FuturesAlgos
+from oneprice.sim.dialects.binance.futures_orders import FuturesOrders
 from oneprice.sim.dialects.binance.futures_streams import FuturesUserStreams
 from oneprice.sim.dialects.binance.identifiers import IdMaker
 from oneprice.sim.dialects.binance.operations import (
@@ -18,7 +19,6 @@ from oneprice.sim.dialects.binance.operations import (
 )
 from oneprice.sim.dialects.binance.parameters import Parameters
 from oneprice.sim.dialects.binance.quotas import OrderCounts
-from oneprice.sim.dialects.binance.refusals import NOT_MODELLED
 from oneprice.sim.dialects.binance.rest import RestPool
 from oneprice.sim.dialects.binance.streams import FUTURES_POLICY, serve_private_streams
 from oneprice.sim.dialects.binance.ws_api import FUTURES_API_POLICY, Api, ApiSession, serve_api
@@ -27,9 +27,7 @@ from oneprice.sim.server import SimServer
 
 _API_PATHS = ("/ws-fapi/v1", "/usdm/ws-fapi/v1")
 _HANDSHAKE_WEIGHT = 5
-_GTD_CHECK_MS = 100
-_NOT_HERE = refusing(*NOT_MODELLED)
-_NO_ALGO = refusing(-2013, "Order does not exist.")
+_CHECK_MS = 100
 _PUBLIC_METHODS = {
     "ping": "v1/ping",
     "time": "v1/time",
@@ -52,17 +50,23 @@ def add_futures_trading(
     orders = FuturesOrders(desk, counts, ids)
     account = FuturesAccount(desk, listings)
     streams = FuturesUserStreams(server, desk, orders, ids)
-    server.every(_GTD_CHECK_MS, lambda now_ns: orders.tick(server.now_ns()))
+    algos = FuturesAlgos(desk, counts, ids, streams.tell)
+    server.every(_CHECK_MS, lambda now_ns: orders.tick(server.now_ns()))
+    server.every(_CHECK_MS, lambda now_ns: algos.tick(server.now_ns()))
     for prefix in ("", "/usdm"):
         serve_private_streams(server, f"{prefix}/private", streams, FUTURES_POLICY)
     placing = Operation(run=orders.place, weight=0, security=Security.TRADE, changes=True, counts_orders=True)
     modifying = Operation(run=orders.modify, security=Security.TRADE, changes=True, counts_orders=True)
-    rows = _order_routes(orders, placing, modifying) + _account_routes(account, streams)
+    rows = [
+        *_order_routes(orders, placing, modifying),
+        *_algo_routes(algos),
+        *_account_routes(account, streams),
+    ]
     for method, path, operation in rows:
         pool.add(method, f"/fapi/{path}", operation)
     api = Api(
         operations={method: public[path] for method, path in _PUBLIC_METHODS.items()}
-        | _api_methods(orders, account, streams, placing, modifying),
+        | _api_methods(orders, account, streams, algos, placing, modifying),
         sessions={},
         listings=listings,
         weights=pool.weights,
@@ -97,13 +101,21 @@ def _order_routes(orders: FuturesOrders, placing: Operation, modifying: Operatio
         ("GET", "v1/userTrades", reading(orders.trades, 5)),
         ("GET", "v1/orderAmendment", reading(orders.amendments)),
         ("GET", "v1/forceOrders", reading(fixed([]), _forced_weight)),
-        # Conditional orders are not simulated: there are none, and none can be made.
-        ("POST", "v1/algoOrder", trading(_NOT_HERE)),
-        ("DELETE", "v1/algoOrder", trading(_NO_ALGO)),
-        ("DELETE", "v1/algoOpenOrders", trading(fixed(CANCELED_ALL))),
-        ("GET", "v1/algoOrder", reading(_NO_ALGO)),
-        ("GET", "v1/openAlgoOrders", reading(fixed([]))),
-        ("GET", "v1/allAlgoOrders", reading(fixed([]), 5)),
+    ]
+
+
+def _placing_algos(algos: FuturesAlgos) -> Operation:
+    return Operation(run=algos.place, weight=0, security=Security.TRADE, changes=True, counts_orders=True)
+
+
+def _algo_routes(algos: FuturesAlgos) -> list[tuple[str, str, Operation]]:
+    return [
+        ("POST", "v1/algoOrder", _placing_algos(algos)),
+        ("DELETE", "v1/algoOrder", trading(algos.cancel)),
+        ("DELETE", "v1/algoOpenOrders", trading(algos.cancel_all)),
+        ("GET", "v1/algoOrder", reading(algos.query)),
+        ("GET", "v1/openAlgoOrders", reading(algos.open_orders, _open_orders_weight)),
+        ("GET", "v1/allAlgoOrders", reading(algos.all_orders, 5)),
     ]
 
 
@@ -146,6 +158,7 @@ def _api_methods(
     orders: FuturesOrders,
     account: FuturesAccount,
     streams: FuturesUserStreams,
+    algos: FuturesAlgos,
     placing: Operation,
     modifying: Operation,
 ) -> dict[str, Operation]:
@@ -154,8 +167,8 @@ def _api_methods(
         "order.modify": modifying,
         "order.cancel": trading(orders.cancel),
         "order.status": reading(orders.query),
-        "algoOrder.place": trading(_NOT_HERE),
-        "algoOrder.cancel": trading(_NO_ALGO),
+        "algoOrder.place": _placing_algos(algos),
+        "algoOrder.cancel": trading(algos.cancel),
         "account.balance": reading(account.balances, 5),
         "v2/account.balance": reading(account.balances, 5),
         "account.status": reading(account.account_v2, 5),
