@@ -5,6 +5,7 @@ else. One order at a time, each awaited.
 
 - ours REST, ours websocket: `PrivateExchange.place`, with everything that belongs to it: the listing's rules checked,
   rate limits, signature, answer read exactly, the view of orders kept.
+- ours, sending alone: the venue's codec and `live/line.py`: built, signed, sent, the answer read exactly; nothing else.
 - floor: a hand-written asyncio client (Protocol, prepared request, HMAC, the answer parsed by `json`), nothing kept.
 - aiohttp: the same request by the general HTTP client. ccxt: `create_order` as published.
 - signing: what `wire` takes of it, HMAC and encoding together.
@@ -32,8 +33,8 @@ import uvloop
 
 from oneprice.app import Ports, find_account, find_market, live_ports
 from oneprice.exchange import AccountConfig, PrivateExchange
-from oneprice.model import AssetName, NewOrder, Side, Symbol, SymbolInfo
-from oneprice.venues.kit import Budget, Credentials, Hosts
+from oneprice.model import AssetName, ExchangeName, NewOrder, Side, Symbol, SymbolInfo
+from oneprice.venues.kit import Budget, Credentials, Hosts, PrivateMarket, Response
 from report import arguments, machine, say_conditions, table, verdict, write
 
 VENUE = Path(__file__).parent / "order_venue.py"
@@ -87,6 +88,7 @@ async def race(ports: dict[str, int], rounds: int, orders: int) -> dict[str, dic
     async with AsyncExitStack() as stack:
         contenders: dict[str, Place] = {
             "floor": await floor(stack, ports["http"]),
+            "ours, sending alone": await sending(stack, Hosts(rest, stream)),
             "ours REST": await ours(stack, Hosts(rest, stream), "rest"),
             "ours websocket": await ours(stack, Hosts(rest, stream), "websocket"),
             "aiohttp": await general(stack, rest),
@@ -156,6 +158,24 @@ async def ours(stack: AsyncExitStack, hosts: Hosts, path: str) -> Place:
     if path == "websocket":
         await ready(exchange)
     return lambda number: exchange.place(an_order(rules, number))
+
+
+async def sending(stack: AsyncExitStack, hosts: Hosts) -> Place:
+    """The order path without the account around it."""
+    ports: Ports = live_ports(1)
+    stack.push_async_callback(ports.network.close)
+    account = find_account("binance-spot", Credentials(KEY, SECRET), hosts)
+    rules = listing(account)
+    account.know([rules])
+    line = ports.network.open_line(hosts.rest, connections=1)
+
+    async def place(number: int) -> object:
+        call = account.place(an_order(rules, number))
+        wire = account.wire(call.request, time.time_ns())
+        answer = await line.request(wire.method, wire.target, wire.headers, wire.body, timeout_s=5.0, bytes_max=1 << 20)
+        return call.read(Response(answer.status, answer.headers, answer.body))
+
+    return place
 
 
 async def ready(exchange: PrivateExchange) -> None:
@@ -254,18 +274,22 @@ async def ccxt_client(stack: AsyncExitStack, rest: str) -> Place:
     )
 
 
-def signing_us() -> float:
-    """One order's `wire`, best of many."""
-    account = find_account("binance-spot", Credentials(KEY, SECRET))
-    rules = SymbolInfo(
-        venue=account.venue,  # type: ignore[arg-type]  # a name is a name
+def listing(account: PrivateMarket) -> SymbolInfo:
+    """The one that is traded."""
+    return SymbolInfo(
+        venue=ExchangeName(account.venue),
         market=account.kind,
         symbol=Symbol(AssetName("BTC"), AssetName("USDT")),
         venue_symbol="BTCUSDT",
         tick_size=Decimal("0.01"),
         lot_size=Decimal("0.00001"),
     )
-    request = account.place(an_order(rules, 1)).request
+
+
+def signing_us() -> float:
+    """One order's `wire`, best of many."""
+    account = find_account("binance-spot", Credentials(KEY, SECRET))
+    request = account.place(an_order(listing(account), 1)).request
     now_ns, best = time.time_ns(), float("inf")
     for _ in range(200):
         began = time.thread_time_ns()

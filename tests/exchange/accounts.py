@@ -17,14 +17,16 @@ from oneprice.sim.desk import TradingDesk
 from oneprice.sim.engine import Side, TimeInForce
 from oneprice.sim.faults import FaultKind, FaultOrder
 from oneprice.sim.market import SimListing, SimMarket
-from oneprice.sim.orders import SimOrder, Ticket
+from oneprice.sim.orders import Report, SimOrder, Ticket
 from oneprice.sim.serve import ServeOptions, start_exchange
 from oneprice.sim.server import SimServer
 from oneprice.venues.kit import Credentials
 from oneprice.venues.kit.account import FillUpdate, OrderUpdate
 
 MARKETS = ("binance-spot", "binance-usdm", "gate-spot", "gate-usdm", "mexc-spot", "mexc-usdm")
-PATHS = tuple((market, path) for market in MARKETS for path in ("rest", "websocket") if path == "rest" or "mexc" not in market)
+PATHS = tuple(
+    (market, path) for market in MARKETS for path in ("rest", "websocket") if path == "rest" or "mexc" not in market
+)
 """Every way that an order can take."""
 
 WORTH = Decimal(150)
@@ -142,6 +144,24 @@ class Venue:
         """The orders that the exchange has under an id of ours."""
         orders = self.desk(market).orders(member.account)
         return [order for order in orders if order.client_order_id.endswith(client_order_id)]
+
+    async def placed(self, market: str, member: Member, client_order_id: str) -> SimOrder:
+        """The order, as soon as the exchange has it."""
+        there = asyncio.Event()
+        desk = self.desk(market)
+
+        def hear(report: Report) -> None:
+            there.set()
+
+        desk.listeners.append(hear)
+        try:
+            async with asyncio.timeout(5):
+                while not (orders := self.truth(market, member, client_order_id)):
+                    there.clear()
+                    await there.wait()
+        finally:
+            desk.listeners.remove(hear)
+        return orders[0]
 
     def serve_whole(self, market: str, order: SimOrder) -> None:
         """Another customer trades against a resting order until it is filled."""

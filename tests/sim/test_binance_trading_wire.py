@@ -99,6 +99,21 @@ def test_ed25519_vector_of_rfc_8032_is_good() -> None:
             signing.check_signature(key, payload, bad)
 
 
+def test_rsa_keys_sign_too() -> None:
+    pem = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    private = rsa.generate_private_key(65_537, 2_048)
+    text = private.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo).decode()
+    key = ApiKey(key=DOCUMENTED_KEY, secret="", public_key=text)
+    signature = base64.b64encode(private.sign(b"timestamp=1", padding.PKCS1v15(), SHA256())).decode()
+    signing.check_signature(key, "timestamp=1", signature)
+    for payload, public in (("timestamp=2", text), ("timestamp=1", "no key at all")):
+        with pytest.raises(RequestError, match="Signature"):
+            signing.check_signature(ApiKey(key=DOCUMENTED_KEY, secret="", public_key=public), payload, signature)
+
+
 def test_recorded_vectors_are_good(shared: Path) -> None:
     recorded = json.loads((shared / "fixtures" / "binance" / "signing_vectors.json").read_text())
     key = ApiKey(key=recorded["apiKey"], secret=recorded["secret"])

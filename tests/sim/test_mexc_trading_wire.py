@@ -251,6 +251,17 @@ async def test_a_repeated_client_id_is_accepted_and_the_later_order_is_found(tra
     assert len(await trader.call("GET", "/openOrders", symbol="BTCUSDT")) == 2
 
 
+async def test_lists_are_newest_first_and_cut(trader: Trader) -> None:
+    ids = [await trader.limit(price=price) for price in ("50000", "50001", "50002")]
+    rows = await trader.call("GET", "/allOrders", symbol="BTCUSDT", limit=2)
+    assert [row["orderId"] for row in rows] == [ids[2], ids[1]]
+    assert len(await trader.call("GET", "/allOrders", symbol="BTCUSDT", limit=100_000)) == 3
+    placed = rows[0]["time"]
+    assert await trader.call("GET", "/allOrders", symbol="BTCUSDT", startTime=placed + 60_000) == []
+    assert await trader.call("GET", "/allOrders", symbol="BTCUSDT", endTime=placed - 60_000) == []
+    assert await trader.refused("/allOrders", "GET", symbol="BTCUSDT", limit=0) == 33333
+
+
 async def test_a_batch_answers_for_each_order(trader: Trader) -> None:
     good = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.001", "price": "50000"}
     orders = [good | {"newClientOrderId": "a"}, good | {"newClientOrderId": "b", "quantity": "0.00001"}, good]

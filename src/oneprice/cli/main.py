@@ -59,7 +59,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "scan": Entry("oneprice.cli.scan:scan", "Find net spreads, on live public data or on recordings."),
     "sim": Entry("oneprice.cli.sim:sim", "Serve simulated exchanges and switch their faults."),
     "venues": Entry("oneprice.cli.venues:venues", "What each venue supports."),
-    "verify": Entry("oneprice.cli.verify:verify", "Try a venue, simulated or live: 70 numbered cards."),
+    "verify": Entry("oneprice.cli.verify:verify", "Try a venue, simulated or live, card by card."),
 }
 
 

@@ -60,9 +60,26 @@ class WeightBudget:
             return self._told_until_ns
         return self._landed[0][0] if self._landed else now_ns + self.window_ns
 
-    def fits(self, weight: int, now_ns: int, usable: int) -> bool:
-        """Whether this weight fits into `usable` of the budget now: the quick form of `ready_ns`."""
-        return self.used(now_ns) + weight <= usable and now_ns >= self.blocked_until_ns
+    def take(self, weight: int, now_ns: int, usable: int) -> bool:
+        """`send`, if the weight fits into `usable` of the budget now; whether it did."""
+        landed = self._landed
+        while landed and landed[0][0] <= now_ns:
+            self._held -= landed.popleft()[1]
+        used = self._held
+        if self._told > used and now_ns < self._told_until_ns:
+            used = self._told
+        if used + weight > usable or now_ns < self.blocked_until_ns:
+            return False
+        self._held += weight
+        self._flying += weight
+        self._told += weight
+        return True
+
+    def give_back(self, weight: int) -> None:
+        """What was taken was not sent."""
+        self._held -= weight
+        self._flying -= weight
+        self._told -= weight
 
     def send(self, weight: int) -> None:
         """Hold the weight of a request that leaves now."""

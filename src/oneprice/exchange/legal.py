@@ -13,8 +13,35 @@ _CLIENT_ORDER_ID = re.compile(CLIENT_ORDER_ID, re.ASCII)
 
 
 def require_legal(order: NewOrder) -> None:
-    """Raises InvalidOrderError with outcome NOT_SENT, naming the rule that is broken and its figure; NotSupported for
-    what no spot market has."""
+    """Raises InvalidOrderError with outcome NOT_SENT, naming the rule that is broken and its figure."""
+    if not _is_plainly_legal(order):
+        _find_fault(order)
+
+
+def _is_plainly_legal(order: NewOrder) -> bool:
+    """The common case in one look: an order with a price and a quantity that breaks no rule."""
+    listing, price, quantity = order.listing, order.price, order.quantity
+    return (
+        price is not None
+        and quantity is not None
+        and order.quote_quantity is None
+        and order.type is not OrderType.MARKET
+        and not order.reduce_only
+        and listing.tradable
+        and price.is_finite()
+        and quantity.is_finite()
+        and price > 0
+        and quantity > 0
+        and quantity >= listing.min_quantity
+        and not price % listing.tick_size
+        and not quantity % listing.lot_size
+        and (listing.max_quantity is None or quantity <= listing.max_quantity)
+        and price * quantity * listing.contract_size >= listing.min_notional
+        and _CLIENT_ORDER_ID.fullmatch(order.client_order_id) is not None
+    )
+
+
+def _find_fault(order: NewOrder) -> None:
     listing = order.listing
     if not _CLIENT_ORDER_ID.fullmatch(order.client_order_id):
         raise _illegal(order, f"client_order_id {order.client_order_id!r} must be {CLIENT_ORDER_ID}")

@@ -132,10 +132,14 @@ class Limiter:
         slot = priority not in _URGENT
         if now_ns < self.still_until_ns or (slot and self._slots <= 0):
             return None
-        for budget, weight, usable in plan:
-            if not budget.fits(weight, now_ns, usable):
+        for place, (budget, weight, usable) in enumerate(plan):
+            if not budget.take(weight, now_ns, usable):
+                for taken, held, _ in plan[:place]:
+                    taken.give_back(held)
                 return None
-        return self._grant(charges, plan, slot, now_ns)
+        if slot:
+            self._slots -= 1
+        return Leave(charges, plan, now_ns, slot)
 
     async def wait(self, charges: Charges, priority: Priority, deadline_ns: int) -> Leave:
         """Leave, as soon as there is. Raises TooLong, as soon as that is clear."""

@@ -67,6 +67,7 @@ class LineConnection(asyncio.Protocol):
         "_transport",
         "deadline",
         "idle_since",
+        "on_body",
         "on_header",
         "served",
     )
@@ -75,10 +76,11 @@ class LineConnection(asyncio.Protocol):
         self._line = line
         self._transport: asyncio.Transport | None = None
         self._raw_headers: dict[bytes, bytes] = {}
-        self.on_header = self._raw_headers.__setitem__  # called by the parser without any Python between
+        self.on_header = self._raw_headers.__setitem__  # the parser calls these two without any Python between
+        self._body: list[bytes] = []
+        self.on_body = self._body.append
         self._parser = httptools.HttpResponseParser(self)
         self._done: asyncio.Future[HttpAnswer] | None = None
-        self._body: list[bytes] = []
         self._bytes_max = self._bytes_left = 0
         self.served = 0
         self.idle_since = self.deadline = 0.0
@@ -144,10 +146,6 @@ class LineConnection(asyncio.Protocol):
         self._line.lost(self)
 
     # ---- httptools
-
-    def on_body(self, body: bytes) -> None:
-        """Some of the body."""
-        self._body.append(body)
 
     def on_message_complete(self) -> None:
         """The answer is whole."""

@@ -110,7 +110,7 @@ class Bench:
         self.name = f"{market.venue}-{market.kind.value}"
         self._make_account, self._credentials = make_account, credentials
         self.public = PublicExchange(market, ports.network, ports.clock, ports.chance, tls=tls)
-        self.rest = SharedRest(self.public, market.listings().request)
+        self.rest = SharedRest(self.public, (market.listings().request, market.tickers(()).request))
         self._seen: Watch | None = None
         self._account: PrivateExchange | None = None
         self._trader: PrivateExchange | None = None

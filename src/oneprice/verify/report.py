@@ -120,7 +120,10 @@ def _when(wall_ns: int) -> str:
 
 def _filters(report: Report) -> str:
     """Which rows are shown: without a script, by the style alone."""
-    rows = (("all", "all cards", len(_numbers(report))), *((one.value, one.value, report.count(one)) for one in Verdict))
+    rows = (
+        ("all", "all cards", len(_numbers(report))),
+        *((one.value, one.value, report.count(one)) for one in Verdict),
+    )
     parts = [
         f'<label><input type="radio" name="show" id="show-{key}"{" checked" if key == "all" else ""}>'
         f"{escape(word)} <b>{count}</b></label>"
@@ -137,7 +140,8 @@ def _summary(report: Report) -> str:
         cells = "".join(f"<td>{_squares(market, area)}</td>" for market in report.markets)
         anchor = _anchor(area)
         rows.append(f'<tr><th scope="row"><a href="#{anchor}">{escape(area.value)}</a></th>{cells}</tr>')
-    return f'<section><table class="map"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></section>'
+    body = f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    return f'<section><table class="map">{body}</table></section>'
 
 
 def _squares(market: VenueReport, area: Area) -> str:

@@ -17,7 +17,7 @@ from oneprice.exchange.rest import charges_of
 from oneprice.model import Fill, NewOrder, Order, OrderRef, OrderStatus, Position, Side, SymbolInfo, TimeInForce
 from oneprice.venues.kit import Credentials, OrderUpdate, Priority
 from oneprice.venues.kit.account import FillUpdate
-from oneprice.verify.bench import Bench
+from oneprice.verify.bench import Bench, Faults
 from oneprice.verify.card import Failed, expect, skip
 from oneprice.verify.measures import plain
 
@@ -45,10 +45,11 @@ def need_rows(account: PrivateExchange, *names: str) -> None:
             skip(f"{account.name} lacks {row.name}: {row.note or 'no word why'}")
 
 
-def need_faults(bench: Bench) -> None:
-    """For the parts of a card that want them."""
+def faults_of(bench: Bench) -> Faults:
+    """For cards that want them, wholly or in part."""
     if bench.faults is None:
         skip("it needs a simulated exchange")
+    return bench.faults
 
 
 # ---------------------------------------------------------------------- orders
@@ -117,7 +118,7 @@ async def place(bench: Bench, account: PrivateExchange, order: NewOrder) -> Orde
 
 
 async def eventually(
-    bench: Bench, ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float | None = None
+    bench: Bench, ask: Callable[[], Awaitable[T]], holds: Callable[[T], object], seconds: float | None = None
 ) -> T:
     """The first answer that holds, or the last one when none does within `report_s`."""
     clock = bench.ports.clock
@@ -151,20 +152,19 @@ async def fills_of(bench: Bench, account: PrivateExchange, order: Order) -> tupl
     since_ns = account.rest.venue_clock.now_ns() - 60 * 10**9
     ref = order.venue_order_id
 
-    async def ask() -> list[Fill]:
+    async def ask() -> Sequence[Fill]:
         return await account.fills(order.listing, since_ns, ref)
 
     wanted = order.filled_quantity or Decimal(0)
-    return tuple(await eventually(bench, ask, lambda found: quantity_of(found) == wanted))
+    found: Sequence[Fill] = await eventually(bench, ask, lambda rows: quantity_of(rows) == wanted)
+    return tuple(found)
 
 
 async def take(
     bench: Bench, account: PrivateExchange, side: Side = Side.BUY, *, times: int = 1, reduce_only: bool = False
 ) -> Taken:
     """Place an IOC order that fills, and wait for its end and its fills. Fails when nothing of it filled."""
-    order = await bench.order(
-        side, away=INTO, time_in_force=TimeInForce.IOC, times=times, reduce_only=reduce_only
-    )
+    order = await bench.order(side, away=INTO, time_in_force=TimeInForce.IOC, times=times, reduce_only=reduce_only)
     await place(bench, account, order)
     return await taken(bench, account, order)
 
@@ -245,7 +245,9 @@ def refused(error: ExchangeAPIError | Order | None, what: str, *kinds: type[Exch
         raise Failed(f"{what} was accepted" + (f": {brief(error)}" if error is not None else ""))
     names = " or ".join(kind.__name__ for kind in kinds)
     expect(isinstance(error, kinds), f"{what} should be {names}, is {type(error).__name__}: {error}")
-    expect(error.outcome is Outcome.REJECTED, f"{what}: the outcome should be REJECTED, is {error.outcome.name}: {error}")
+    expect(
+        error.outcome is Outcome.REJECTED, f"{what}: the outcome should be REJECTED, is {error.outcome.name}: {error}"
+    )
     return f"{what}: {type(error).__name__}" + (f" {error.code}" if error.code else "")
 
 

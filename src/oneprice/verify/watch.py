@@ -35,19 +35,22 @@ class Moment(NamedTuple):
 
 
 class SharedRest:
-    """The feed's REST: the bench's own, with the listings from memory after the first time."""
+    """The feeds' REST: the bench's own, with the answers to `costly` requests from memory after the first time.
 
-    def __init__(self, exchange: PublicExchange, listings: Request) -> None:
-        self._exchange, self._listings = exchange, listings
-        self._answer: Response | None = None
+    Every card opens a feed of its own; asked anew each time, all listings and tickers would use up the rate limit.
+    """
+
+    def __init__(self, exchange: PublicExchange, costly: Sequence[Request]) -> None:
+        self._exchange, self._costly = exchange, tuple(costly)
+        self._known: dict[Request, Response] = {}
 
     async def fetch(self, request: Request) -> Response:
         """Raises NetworkError, ExchangeAPIError."""
-        if request != self._listings:
+        if request not in self._costly:
             return await self._exchange.fetch(request)
-        if self._answer is None:
-            self._answer = await self._exchange.fetch(request)
-        return self._answer
+        if request not in self._known:
+            self._known[request] = await self._exchange.fetch(request)
+        return self._known[request]
 
 
 class Watch:
@@ -148,23 +151,25 @@ class Watch:
 
     def names(self, channel: Channel) -> frozenset[str]:
         """How the book is called in the frames of a channel. Raises NotSupported."""
-        return frozenset(
-            binding.symbol for binding in self.feed.market.subscription(self.book.info, channel).bindings
-        )
+        return frozenset(binding.symbol for binding in self.feed.market.subscription(self.book.info, channel).bindings)
 
     def heard(self, channel: Channel, since_ns: int = 0) -> list[Heard]:
         """What was heard of the book on a channel."""
         names = self.names(channel)
         return [
-            one
-            for one in self.ears.heard
-            if one.channel is channel and one.symbol in names and one.at_ns >= since_ns
+            one for one in self.ears.heard if one.channel is channel and one.symbol in names and one.at_ns >= since_ns
         ]
 
     def first_ns(self, channel: Channel) -> int | None:
         """When the first of it came (monotonic)."""
-        return min((self.ears.first_ns[name, channel] for name in self.names(channel)
-                    if (name, channel) in self.ears.first_ns), default=None)
+        return min(
+            (
+                self.ears.first_ns[name, channel]
+                for name in self.names(channel)
+                if (name, channel) in self.ears.first_ns
+            ),
+            default=None,
+        )
 
     def compare(self, told: OrderBook) -> Likeness | None:
         """Our book against one by REST of the same moment; None as long as that cannot be told."""

@@ -97,9 +97,10 @@ class OrderForms:
     def form(self, order: NewOrder) -> bytes:
         """`parameters` as a form, in another order. Raises as `parameters`."""
         price, quantity = order.price, order.quantity
-        if price is None or quantity is None:
+        if price is None or quantity is None or order.type is OrderType.MARKET or order.quote_quantity is not None:
             return form_of(parameters(order, self._venue, self._kind)).encode()
-        _check(order, self._venue)
+        if not (_is_sane(price) and _is_sane(quantity) and _CLIENT_ID.fullmatch(order.client_order_id)):
+            _check(order, self._venue)
         key = (order.listing.venue_symbol, order.side, order.type, order.time_in_force, order.reduce_only)
         head, tail = self._templates.get(key) or self._template(key, order)
         text = f"{head}{plain(quantity)}&price={plain(price)}&newClientOrderId={order.client_order_id}{tail}"
@@ -230,30 +231,34 @@ def order_of(row: OrderRow, listing: Listing, names: Names, ours: str = "") -> O
     """
     if row.symbol != listing.venue_symbol:
         raise BodyError(f"the order is of {row.symbol}, not of {listing.venue_symbol}")
+    venue_order_id = str(row.order_id)
     client_order_id = ours or row.orig_client_order_id or row.client_order_id
-    time_ns = max(row.update_time, row.transact_time) * MS
+    time_ns = (row.transact_time or row.update_time) * MS
     side = SIDES.get(row.side)
-    status, reason = status_of(row.status, row.expiry_reason)
-    type_, time_in_force = type_of(row.type, row.time_in_force)
-    quantity, quote_quantity = above_0(row.orig_qty), above_0(row.orig_quote_order_qty)
-    filled = checked(row.executed_qty, row.orig_qty)
+    status, reason = STATUSES.get(row.status), row.expiry_reason
+    if status is None or status is OrderStatus.EXPIRED:
+        status, reason = status_of(row.status, reason)
+    type_, time_in_force = _KINDS.get((row.type, row.time_in_force)) or type_of(row.type, row.time_in_force)
+    quantity, quote_quantity, filled = row.orig_qty, row.orig_quote_order_qty, row.executed_qty
+    if filled:
+        checked(filled, quantity)
     fills: tuple[Fill, ...] = ()
     if row.fills:
         if side is None:
             raise BodyError("fills of an order without a side")
-        ids = str(row.order_id), client_order_id
+        ids = venue_order_id, client_order_id
         fills = tuple(_fill(told, listing, names, side, ids, time_ns) for told in row.fills)
     return Order(
         listing=listing,
-        venue_order_id=str(row.order_id),
+        venue_order_id=venue_order_id,
         status=status,
         client_order_id=client_order_id,
         side=side,
         type=type_,
         time_in_force=time_in_force,
-        price=above_0(row.price),
-        quantity=None if quote_quantity else quantity,
-        quote_quantity=quote_quantity,
+        price=row.price or None,  # Binance writes 0 for none, here and below
+        quantity=None if quote_quantity else quantity or None,
+        quote_quantity=quote_quantity or None,
         filled_quantity=filled,
         filled_quote=_filled_quote(row, filled),
         reduce_only=row.reduce_only,
@@ -280,6 +285,12 @@ def type_of(word: str, time_in_force: str) -> tuple[OrderType | None, TimeInForc
     """Type and time in force; None for stops and whatever else is not ours. GTX is post-only."""
     told = OrderType.LIMIT_MAKER if time_in_force == "GTX" and word == "LIMIT" else _TYPES.get(word)
     return told, _RESTING.get(time_in_force)
+
+
+_KINDS: Mapping[tuple[str, str], tuple[OrderType | None, TimeInForce | None]] = {
+    ("LIMIT", word): type_of("LIMIT", word) for word in ("GTC", "IOC", "FOK", "GTX")
+}
+"""`type_of` of what is common."""
 
 
 def above_0(value: Decimal | None) -> Decimal | None:

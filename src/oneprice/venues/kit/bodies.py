@@ -42,8 +42,8 @@ else:
     class _DecimalKind(type):
         """Lets msgspec call our decoding hook for a field and find a plain Decimal in the result."""
 
-        def __instancecheck__(cls, value: object) -> bool:
-            return type(value) is Decimal
+        # Bound to Decimal, and without any Python in it: it is asked for every number.
+        __instancecheck__ = staticmethod(type.__instancecheck__.__get__(Decimal))
 
     class Number(metaclass=_DecimalKind):
         """A finite decimal, quoted or bare; its value is a plain Decimal with the digits that came."""
@@ -157,6 +157,7 @@ def _decoder(form: Hashable) -> msgspec.json.Decoder[object]:
     return msgspec.json.Decoder(form, dec_hook=_number, float_hook=_exact)
 
 
+@lru_cache(maxsize=_TEXTS_KEPT, typed=True)
 def _number(kind: type, told: object) -> Decimal:
     if type(told) is str:
         return _exact(told)
@@ -169,7 +170,6 @@ def _number(kind: type, told: object) -> Decimal:
     return _refuse(f"Expected a number, got `{type(told).__name__}`")
 
 
-@lru_cache(maxsize=_TEXTS_KEPT)
 def _exact(text: str) -> Decimal:
     if len(text) > NUMBER_LENGTH_MAX or not _NUMBER.fullmatch(text):
         _refuse(f"Expected a number, got {text[:NUMBER_LENGTH_MAX]!r}")
@@ -177,4 +177,4 @@ def _exact(text: str) -> Decimal:
 
 
 def _refuse(why: str) -> NoReturn:
-    raise ValueError(why)
+    raise BodyError(why)

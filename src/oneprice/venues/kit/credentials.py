@@ -52,6 +52,10 @@ class Credentials:
         """Whether the secret is a private key in PEM."""
         return self._secret.startswith(_PEM)
 
+    def shows_in(self, text: str) -> bool:
+        """Whether a text gives the secret or the passphrase away: for tests of what is told to people."""
+        return self._secret in text or bool(self._passphrase and self._passphrase in text)
+
     def hmac_hex(self, digest: str) -> Signer:
         """Lower-case hex HMAC (RFC 2104) with `digest` ("sha256", "sha512").
 

@@ -1,10 +1,13 @@
-"""Cards 501 to 513: what goes wrong, and what may be concluded from it."""
+"""Cards 501 to 506 and 511 to 513: what venues refuse, what they say then, and that no secret shows."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
+from collections.abc import Mapping
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -13,17 +16,15 @@ from oneprice.errors import (
     ExchangeAPIError,
     InsufficientBalanceError,
     InvalidOrderError,
-    NetworkError,
     OnePriceError,
     OrderNotFoundError,
     Outcome,
     TradingDisabledError,
-    VenueUnavailableError,
 )
-from oneprice.exchange import AccountConfig, PrivateExchange, RequestConfig
-from oneprice.model import NewOrder, Side, TimeInForce
-from oneprice.venues.kit import Credentials
-from oneprice.verify.bench import Bench, Faults
+from oneprice.exchange import AccountConfig, ConnectionConfig, PrivateExchange, RequestConfig
+from oneprice.model import AssetName, NewOrder, Side, TimeInForce
+from oneprice.venues.kit import Credentials, Ticket
+from oneprice.verify.bench import Bench
 from oneprice.verify.card import Failed, Need, card, expect, skip
 from oneprice.verify.measures import MS, plain
 from oneprice.verify.trading import (
@@ -32,30 +33,23 @@ from oneprice.verify.trading import (
     account_of,
     brief,
     drop,
-    fills_of,
-    has_row,
+    faults_of,
     outcome_of,
     place,
     ref_of,
     refused,
     resting,
-    taken,
-    undo,
     words,
 )
 
 SKEW_MS = 90_000
 """More than any venue lets a signature's time be off."""
-LONG_AGO_NS = 60 * 10**9
+LEVERAGE_MAX = 300
+"""More than any venue gives."""
+SIMULATED_LEVERAGE = 25
+"""More than simulated exchanges give unasked; their largest orders are not worth 300 times the funds."""
 _ONCE = RequestConfig(attempts_max=1)
-_HURRIED = AccountConfig(order_path="rest", order_timeout_ms=400)
-_SECRETS = re.compile(r"(?:signature|listenKey|SIGN)=\w|/(?:ws|stream)/\w{30,}")
-
-
-def faults_of(bench: Bench) -> Faults:
-    """Of a card that needs them."""
-    assert bench.faults is not None, "the card needs them"
-    return bench.faults
+_SIGNATURE = re.compile(r"(?:signature|listenKey|SIGN)=\w")
 
 
 # ---------------------------------------------------------------------- keys and time
@@ -135,7 +129,7 @@ async def beyond_the_balance(bench: Bench) -> str:
     rows = {row.asset: row for row in await account.balances()}
     held = rows.get(bench.symbol.quote)
     have = Decimal(0) if held is None else held.total
-    times = 3 if bench.has(Need.SPOT) else 300
+    times = 3 if bench.has(Need.SPOT) else SIMULATED_LEVERAGE if bench.faults is not None else LEVERAGE_MAX
     wanted = (have * times / (price * rules.contract_size) // rules.lot_size + 1) * rules.lot_size
     wanted = max(wanted, order.quantity or wanted)
     if rules.max_quantity is not None and wanted > rules.max_quantity:
@@ -191,7 +185,8 @@ async def _illegal(bench: Bench) -> dict[str, NewOrder]:
     """Each breaks one rule of the listing. They are far away, and small."""
     like, found = await bench.order(), dict[str, NewOrder]()
     rules, price, quantity = like.listing, like.price, like.quantity
-    assert price is not None and quantity is not None, "a limit order has both"
+    assert price is not None, "a limit order has a price"
+    assert quantity is not None, "and a quantity"
 
     def other(**changes: Decimal) -> NewOrder:
         return msgspec.structs.replace(like, client_order_id=bench.client_id(), **changes)
@@ -205,46 +200,6 @@ async def _illegal(bench: Bench) -> dict[str, NewOrder]:
     if rules.min_quantity > rules.lot_size:
         found["below the minimum"] = other(quantity=rules.lot_size)
     return found
-
-
-@card(510, "In maintenance the venue is unavailable, and no order is taken for unsent", Need.TRADE, Need.FAULTS)
-async def maintenance(bench: Bench) -> str:
-    """Asks for balances and places an order meanwhile, over each way there is; afterwards both pass, and `find` tells
-    what became of the order."""
-    faults, saw = faults_of(bench), []
-    for path in order_paths(await bench.trader()):
-        config = AccountConfig(order_path=path)
-        async with account_of(bench, stream=path != "rest", config=config, requests=_ONCE) as account:
-            await account.balances()
-            order = await bench.order()
-            await faults.switch("maintenance", seconds=20.0)
-            asked = await outcome_of(_balances(account))
-            told = await _any_outcome(place(bench, account, order))
-            await faults.clear()
-            kind = isinstance(asked, VenueUnavailableError)
-            expect(kind, f"a question: {type(asked).__name__}, {asked}")
-            if not isinstance(told, VenueUnavailableError):
-                raise Failed(f"an order by {path}: {type(told).__name__}, {told}")
-            unsent = told.outcome is Outcome.NOT_SENT
-            expect(not unsent, f"an order by {path} was sent, and its outcome is {told.outcome.value}")
-            await account.balances()
-            if told.outcome is Outcome.UNKNOWN:
-                sent_ns = bench.ports.clock.wall_ns() - LONG_AGO_NS
-                found = await account.find(ref_of(order), sent_ns=sent_ns)
-                expect(found is None, "the order was carried out during maintenance")
-            saw.append(f"by {path}: {told.outcome.value}, {told.code}")
-    return "; ".join(saw)
-
-
-async def _balances(account: PrivateExchange) -> None:
-    await account.balances()
-
-
-async def _any_outcome(work: object) -> object:
-    try:
-        return await work  # type: ignore[misc]
-    except (ExchangeAPIError, NetworkError) as error:
-        return error
 
 
 @card(511, "Where trading is halted orders are refused as such; cancels pass", Need.TRADE, Need.FAULTS)
@@ -281,7 +236,9 @@ async def no_trace(bench: Bench) -> str:
     return f"{saw}; {len(after)} balances and {were} open orders as before"
 
 
-def _only_totals(rows: dict[str, tuple[Decimal, Decimal | None]]) -> dict[str, tuple[Decimal, Decimal | None]]:
+def _only_totals(
+    rows: Mapping[AssetName, tuple[Decimal, Decimal | None]],
+) -> dict[AssetName, tuple[Decimal, Decimal | None]]:
     return {asset: (total, None) for asset, (total, _) in rows.items()}
 
 
@@ -290,28 +247,33 @@ def _only_totals(rows: dict[str, tuple[Decimal, Decimal | None]]) -> dict[str, t
 
 @card(512, "No secret shows in any error, event, log line or object", Need.KEY)
 async def no_secret(bench: Bench) -> str:
-    """Provokes what errors it can (a wrong secret, an unknown order, a request that is late, cut connections), and
-    searches all their texts, the events, the log and the objects' own descriptions for the secret and for signatures."""
+    """Provokes what errors it can (a wrong secret, an unknown order, cut connections, a request and a connection that
+    hang), and searches all their texts, the events, the log and the objects' own descriptions for the secret, for
+    signatures and for listen keys."""
+    ours, codec = bench.credentials, await bench.codec()
+    wrong = ours if ours.is_ed25519 else Credentials(ours.api_key, "canary-" + "5" * 57)
+    call = codec.ticket()
+    ticket = None if call is None else await (await bench.trader()).rest.run(call)
     texts: list[str] = []
     log = _Log(texts)
     logging.getLogger().addHandler(log)
-    wrong = Credentials(bench.credentials.api_key, "canary-" + "5" * 57)
     try:
-        for credentials in (bench.credentials, wrong):
-            if credentials.is_ed25519 or wrong.is_ed25519:
-                continue
-            await _provoke(bench, credentials, texts)
+        for credentials in (ours, wrong):
+            await _provoke(bench, credentials, ticket, texts)
     finally:
         logging.getLogger().removeHandler(log)
-    ours = bench.credentials
-    shown = [text for text in texts if ours.shows_in(text) or wrong.shows_in(text) or _SECRETS.search(text)]
-    expect(not shown, f"{len(shown)} of {len(texts)} texts show a secret or a signature")
+    for text in texts:
+        shown = ours.shows_in(text) or wrong.shows_in(text)
+        expect(not shown, f"one of {len(texts)} texts shows a secret; it begins with {text[:40]!r}")
+        found = _SIGNATURE.search(text) is not None or (ticket is not None and ticket.value in text)
+        expect(not found, f"a text shows a signature or listen key; it begins with {text[:40]!r}")
     return f"none in {len(texts)} texts"
 
 
-async def _provoke(bench: Bench, credentials: Credentials, texts: list[str]) -> None:
+async def _provoke(bench: Bench, credentials: Credentials, ticket: Ticket | None, texts: list[str]) -> None:
     hurried = RequestConfig(attempts_max=1, timeout_ms=1_000)
-    account = bench.new_account(credentials, None, hurried)
+    impatient = ConnectionConfig(open_timeout_ms=200, reconnect_first_ms=50, reconnect_max_ms=50)
+    account = bench.new_account(credentials, None, hurried, impatient)
     account.public.know(await bench.public.known())
     stop = account.listen(lambda event: texts.append(f"{event!r}"))
     try:
@@ -321,8 +283,11 @@ async def _provoke(bench: Bench, credentials: Credentials, texts: list[str]) -> 
         never = NewOrder(listing=rules, side=Side.BUY, client_order_id=bench.client_id())
         await _keep_error(account.order(ref_of(never)), texts)
         if bench.faults is not None:
+            path = urlsplit((await bench.codec()).user_stream(ticket).url).path
+            await bench.faults.switch("slow", seconds=1.0, delay_ms=2_000, target=path)
             await bench.faults.switch("drop")
             await _keep_error(account.balances(), texts)
+            await bench.ports.clock.sleep(0.6)  # for the connection that is not open in time
             await bench.faults.switch("half_open", seconds=1.2)
             await _keep_error(account.order(ref_of(never)), texts)
             await bench.faults.clear()
@@ -330,14 +295,12 @@ async def _provoke(bench: Bench, credentials: Credentials, texts: list[str]) -> 
         stop()
         await account.close()
     codec = await bench.codec()
-    for thing in (account, codec, credentials, account.rest, account.figures, account.following.state, account.rest):
-        texts.append(f"{thing!r} {thing}")
+    things = (account, codec, credentials, account.rest, account.figures, account.following.state)
+    texts.extend(f"{thing!r} {thing}" for thing in things)
 
 
 async def _opened(account: PrivateExchange, bench: Bench) -> None:
     """Opens it, or gives up soon: with a wrong secret a stream never is complete."""
-    import asyncio
-
     async with asyncio.timeout(1.0):
         await account.open(follow=[await bench.rules()])
 
@@ -359,8 +322,3 @@ class _Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._texts.append(record.getMessage())
-
-
-def order_paths(account: PrivateExchange) -> list[str]:
-    """The ways that orders may go."""
-    return ["rest", "websocket"] if has_row(account, "websocket order entry") else ["rest"]

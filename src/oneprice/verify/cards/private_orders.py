@@ -72,7 +72,10 @@ async def post_only_rests(bench: Bench) -> str:
 
 
 def _is_the_same(told: Order, order: NewOrder) -> None:
-    expect(told.client_order_id == order.client_order_id, f"asked for {order.client_order_id}, {told.client_order_id!r} came")
+    expect(
+        told.client_order_id == order.client_order_id,
+        f"asked for {order.client_order_id}, {told.client_order_id!r} came",
+    )
     expect(told.status is OrderStatus.NEW, f"it should rest: {brief(told)}")
     expect(told.side in (None, order.side), f"its side is {told.side!r}")
     expect(told.price in (None, order.price), f"its price is {plain(told.price)}, asked for was {plain(order.price)}")
@@ -200,7 +203,8 @@ async def market_by_quote(bench: Bench) -> str:
     account = await bench.trader()
     need_rows(account, "order: market by quote")
     like = await bench.order(times=2)
-    assert like.price is not None and like.quantity is not None, "a limit order has both"
+    assert like.price is not None, "a limit order has a price"
+    assert like.quantity is not None, "and a quantity"
     amount = (like.price * like.quantity).quantize(Decimal("0.01"))
     order = msgspec.structs.replace(like, type=OrderType.MARKET, quantity=None, price=None, quote_quantity=amount)
     await place(bench, account, order)
@@ -224,7 +228,9 @@ async def reduce_only(bench: Bench) -> str:
     for times in (0, 1):
         if times:
             await take(bench, account)
-        order = await bench.order(Side.SELL, away=INTO, time_in_force=TimeInForce.IOC, times=1 + 2 * times, reduce_only=True)
+        order = await bench.order(
+            Side.SELL, away=INTO, time_in_force=TimeInForce.IOC, times=1 + 2 * times, reduce_only=True
+        )
         told = await outcome_of(place(bench, account, order))
         if isinstance(told, ExchangeAPIError):
             saw.append(refused(told, f"{plain(order.quantity)} against {times}", InvalidOrderError))

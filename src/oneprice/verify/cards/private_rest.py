@@ -94,7 +94,9 @@ async def networks(bench: Bench) -> str:
     costs = [value for row in rows for value in (row.withdraw_fee, row.withdraw_min) if value is not None]
     expect(all(value >= 0 for value in costs), f"a fee or minimum below 0: {first_few(costs)}")
     usable = sum(row.deposit_enabled and row.withdraw_enabled for row in rows)
-    return f"{asset}: {first_few(f'{row.network} for {plain(row.withdraw_fee)}' for row in rows)}; {usable} open both ways"
+    return (
+        f"{asset}: {first_few(f'{row.network} for {plain(row.withdraw_fee)}' for row in rows)}; {usable} open both ways"
+    )
 
 
 @card(305, "Deposits and withdrawals can be read", Need.KEY)

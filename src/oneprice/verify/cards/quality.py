@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 
 from oneprice.core.decode import DepthPart, QuotePart, TradePart
@@ -27,7 +28,7 @@ async def order_holds(bench: Bench) -> str:
     for channel in _there(watch):
         rows = watch.heard(channel)
         times = [one.part.event_ns for one in rows if one.part.event_ns]
-        falls = sum(after < before for before, after in zip(times, times[1:], strict=False))
+        falls = sum(after < before for before, after in itertools.pairwise(times))
         expect(not falls, f"times of {channel.value} fall {falls} times in {len(times)}")
     if Channel.QUOTE in _there(watch):
         numbers = [one.part.id for one in watch.heard(Channel.QUOTE) if isinstance(one.part, QuotePart)]
@@ -42,12 +43,10 @@ async def order_holds(bench: Bench) -> str:
 async def spread_is_plausible(bench: Bench) -> str:
     """Looks at the best bid and ask of the LIVE book at every sequence number: above 0 and within the threshold."""
     watch = await bench.seen()
-    spreads = [
-        spread_bps(bids[0].price, asks[0].price) for bids, asks in watch.history.values() if bids and asks
-    ]
+    spreads = [spread_bps(bids[0].price, asks[0].price) for bids, asks in watch.history.values() if bids and asks]
     expect(bool(spreads), "no book with both sides")
     saw = f"p50 {percentile(spreads, 0.5):.2f} bps, at most {max(spreads):.2f} bps, over {len(spreads)} books"
-    expect(0 < min(spreads) and max(spreads) <= bench.thresholds.spread_bps, saw)
+    expect(min(spreads) > 0 and max(spreads) <= bench.thresholds.spread_bps, saw)
     return saw
 
 
@@ -59,7 +58,9 @@ async def streams_are_on_the_grid(bench: Bench) -> str:
     prices, sizes = _figures(watch)
     expect(bool(prices), "nothing came")
     off = off_grid(prices, rules.tick_size)
-    expect(not off, f"{len(off)} of {len(prices)} prices are off the tick of {plain(rules.tick_size)}: {first_few(off)}")
+    expect(
+        not off, f"{len(off)} of {len(prices)} prices are off the tick of {plain(rules.tick_size)}: {first_few(off)}"
+    )
     off = off_grid(sizes, rules.lot_size)
     expect(not off, f"{len(off)} of {len(sizes)} sizes are off the lot of {plain(rules.lot_size)}: {first_few(off)}")
     return f"{len(prices)} prices on {plain(rules.tick_size)}, {len(sizes)} sizes on {plain(rules.lot_size)}"

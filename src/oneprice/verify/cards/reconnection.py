@@ -31,7 +31,9 @@ async def dropped(bench: Bench) -> str:
         began_ns = bench.ports.clock.monotonic_ns()
         await _faults(bench).switch("drop")
         await watch.must(lambda: bool(_closed(watch, began_ns)), GRACE_S, "the loss of the connection was not noticed")
-        back_s = await watch.must(lambda: watch.is_live and _is_new(watch, began_ns), bench.thresholds.live_s, _NOT_BACK)
+        back_s = await watch.must(
+            lambda: watch.is_live and _is_new(watch, began_ns), bench.thresholds.live_s, _NOT_BACK
+        )
         words = await is_right(bench, watch)
         return f"{_closed(watch, began_ns)}; LIVE again after {back_s:.2f} s; {words}"
 
@@ -72,12 +74,15 @@ async def gap(bench: Bench) -> str:
             watch.look()
         left = _left(watch, began_ns)
         expect(bool(left), f"it was not noticed within {bench.thresholds.live_s:g} s: counted {watch.counts()}")
-        back_s = await watch.must(lambda: watch.is_live, bench.thresholds.live_s, _NOT_BACK)
+        await watch.must(lambda: watch.is_live, bench.thresholds.live_s, _NOT_BACK)
+        away_s = _away_s(left, watch)
         words = await is_right(bench, watch)
         same = [one for one in map(watch.compare, told) if one is not None and one.exact]
         wrong = [one for one in same if not one.same]
         expect(not wrong, f"{len(wrong)} of {len(same)} books were wrong while LIVE: {_first(wrong)}")
-        return f"{_names(left)}, LIVE again {back_s:.2f} s later; meanwhile {len(same)} books the same, then {words}"
+        return (
+            f"{_names(left)} for {away_s * 1e3:.0f} ms; {len(same)} books that were asked for meanwhile, then {words}"
+        )
 
 
 @card(704, "A feed that says nothing does not stay LIVE", Need.FAULTS)
@@ -127,10 +132,11 @@ async def garbage(bench: Bench) -> str:
         began_ns = bench.ports.clock.monotonic_ns()
         await _faults(bench).switch("garbage", count=1)
         await watch.must(lambda: watch.counts()["malformed"] > 0, bench.thresholds.live_s, "no bad frame was counted")
-        back_s = await watch.must(lambda: watch.is_live, bench.thresholds.live_s, _NOT_BACK)
+        await watch.must(lambda: watch.is_live, bench.thresholds.live_s, _NOT_BACK)
+        left = _left(watch, began_ns)
+        states = f"{_names(left)} for {_away_s(left, watch) * 1e3:.0f} ms" if left else "the book stayed LIVE"
         words = await is_right(bench, watch)
-        counted, states = watch.counts()["malformed"], _names(_left(watch, began_ns)) or "it stayed LIVE"
-        return f"{counted} bad frame ({_first(watch.ears.unread)}): {states}, LIVE after {back_s:.2f} s; {words}"
+        return f"{watch.counts()['malformed']} bad frame ({_first(watch.ears.unread)}): {states}; {words}"
 
 
 @card(707, "A dropped private stream comes back and misses nothing", Need.FAULTS, Need.TRADE)
@@ -175,7 +181,9 @@ async def entry_dropped(bench: Bench) -> str:
     began_ns = bench.ports.clock.monotonic_ns()
     await _faults(bench).switch("drop")
     while not _is_ready(account, before):
-        expect(_seconds(bench, began_ns) < bench.thresholds.live_s, f"not ready: {account.following.entry_session.reason}")
+        expect(
+            _seconds(bench, began_ns) < bench.thresholds.live_s, f"not ready: {account.following.entry_session.reason}"
+        )
         await bench.ports.clock.sleep(LOOK_EVERY_S)
     ready_s = _seconds(bench, began_ns)
     order = await bench.order()
@@ -230,8 +238,18 @@ def _left(watch: Watch, since_ns: int) -> list[Moment]:
 
 
 def _names(moments: list[Moment]) -> str:
-    words = (moment.state.name if not moment.reason else f"{moment.state.name} ({moment.reason.name})" for moment in moments)
+    words = (
+        moment.state.name if not moment.reason else f"{moment.state.name} ({moment.reason.name})" for moment in moments
+    )
     return ", ".join(dict.fromkeys(words))
+
+
+def _away_s(left: list[Moment], watch: Watch) -> float:
+    """From the first of these until the book was LIVE again."""
+    back = [
+        moment.at_ns for moment in watch.moments if moment.state is BookState.LIVE and moment.at_ns > left[-1].at_ns
+    ]
+    return (back[0] - left[0].at_ns) / 1e9 if back else 0.0
 
 
 def _first(rows: list[Likeness] | list[str]) -> str:

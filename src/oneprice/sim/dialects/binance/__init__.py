@@ -25,12 +25,20 @@ from oneprice.sim.server import SimServer, json_response
 
 __all__ = ["DESK_RULES", "INSTRUMENTS", "SHARED_SEQUENCE", "build"]
 
+_DAY_S = 86_400.0
+
 DESK_RULES: Mapping[str, DeskRules] = {
-    "spot": DeskRules(maker_fee=Decimal("0.001"), taker_fee=Decimal("0.001"), price_band=Decimal("0.8")),
+    "spot": DeskRules(
+        maker_fee=Decimal("0.001"),
+        taker_fee=Decimal("0.001"),
+        forget_unfilled_s=90 * _DAY_S,
+        price_band=Decimal("0.8"),
+    ),
     "usdm": DeskRules(
         maker_fee=Decimal("0.0002"),
         taker_fee=Decimal("0.0005"),
         fok_refused=True,
+        forget_unfilled_s=3 * _DAY_S,
         price_band=Decimal(1_000),
         lots_max=1_000_000,
     ),

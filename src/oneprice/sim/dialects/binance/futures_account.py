@@ -125,6 +125,10 @@ class FuturesAccount:
         try:
             self._desk.set_leverage(call.account, listing, leverage)
         except Refused as refused:
+            if 1 <= leverage <= self._desk.rules.leverage_max:
+                raise RequestError(
+                    -2028, "Leverage is smaller than permitted: insufficient margin balance."
+                ) from refused
             raise said(FUTURES_REFUSALS, refused, leverage) from refused
         return {"leverage": leverage, "maxNotionalValue": str(NOTIONAL_CAP), "symbol": symbol}
 

@@ -45,6 +45,9 @@ class Asked(msgspec.Struct, frozen=True):
     method: str
     values: dict[str, str]
 
+    def __repr__(self) -> str:
+        return f"Asked({self.method!r}, ...)"  # the values hold a key and a signature
+
 
 SessionMethod = Callable[["ApiSession", Asked], object]
 

@@ -89,7 +89,11 @@ def _fault_answer(server: SimServer, request: web.Request, kind: FaultKind) -> w
     if kind is FaultKind.BAN:
         return banned(server.faults.left_s(kind))
     if kind is FaultKind.RATE_LIMIT:
-        return refused(510, "Requests are too frequent, please try again later") if is_futures else too_many(server.faults.left_s(kind))
+        return (
+            refused(510, "Requests are too frequent, please try again later")
+            if is_futures
+            else too_many(server.faults.left_s(kind))
+        )
     if not is_futures:
         return unavailable()
     text = "Under maintenance, please try again later"

@@ -80,14 +80,14 @@ def asked(signed: Signed, kind: type[T]) -> T:
 
 
 def number(params: Mapping[str, str], name: str, default: int, low: int = 0, high: int = 2**53) -> int:
-    """A whole number within bounds. Raises FuturesRefusedError."""
+    """A whole number, at least `low`; what is above `high` counts as that (unverified). Raises FuturesRefusedError."""
     text = params.get(name)
     if not text:
         return default
     value = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else low - 1
-    if not low <= value <= high:
+    if value < low:
         raise FuturesRefusedError(600, f"Parameter error! {name}")
-    return value
+    return min(value, high)
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -96,8 +96,8 @@ def signed_futures(accounts: Accounts, request: web.Request, body: bytes, now_ms
     if request.method == "POST" and body:
         targets = [body.decode(errors="replace")]
     else:
-        encoded = "&".join(f"{name}={quote(value, safe='')}" for name, value in sorted(params.items()))
-        plain = "&".join(f"{name}={value}" for name, value in sorted(params.items()))
+        encoded = "&".join(f"{field}={quote(value, safe='')}" for field, value in sorted(params.items()))
+        plain = "&".join(f"{field}={value}" for field, value in sorted(params.items()))
         targets = [encoded, plain, _upper("&".join(sorted(query.split("&"))))]
     if not _is_signed(key.secret, given, (f"{name}{sent}{target}" for target in targets)):
         raise FuturesRefusedError(602, "Signature verification failed!")
