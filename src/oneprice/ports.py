@@ -7,7 +7,7 @@ draws a random number.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 
@@ -56,7 +56,7 @@ class HttpLine(Protocol):
         self,
         method: str,
         target: str,
-        headers: Sequence[tuple[str, str]],
+        headers: tuple[tuple[str, str], ...],
         body: bytes,
         *,
         timeout_s: float,

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from oneprice.app import Ports, build_account, live_ports, simulated_hosts
-from oneprice.exchange import AccountConfig, PrivateExchange
+from oneprice.exchange import AccountConfig, PrivateExchange, RequestConfig
 from oneprice.exchange.following import AccountEvent
+from oneprice.live import LiveChance, LiveNetwork
 from oneprice.model import AssetName, Fill, NewOrder, Order, OrderRef, OrderStatus, Symbol, SymbolInfo
 from oneprice.sim.accounts import DEFAULT_FUNDS, Account, ApiKey
 from oneprice.sim.desk import TradingDesk
@@ -85,13 +87,14 @@ class Venue:
         for market in server.markets.values():
             _let_rest(market)
         self._count = 0
-        self._rows: dict[str, object] = {}
+        self._rows: dict[str, Sequence[SymbolInfo]] = {}
         self.other = self.open_account()[0]
 
     @classmethod
     async def open(cls, name: str, ports: Ports, instruments: tuple[str, ...] = ("BTC/USDT", "ETH/USDT")) -> Venue:
-        """Start it."""
-        return cls(await start_exchange(ServeOptions(venue=name, instruments=instruments)), ports)
+        """Start it, with the time of these ports."""
+        options = ServeOptions(venue=name, instruments=instruments, clock=ports.clock.wall_ns)
+        return cls(await start_exchange(options), ports)
 
     def open_account(self, funds: dict[str, dict[str, Decimal]] | None = None) -> tuple[Account, ApiKey]:
         """A new customer with the default funds, or with these."""
@@ -106,19 +109,20 @@ class Venue:
             }
         return self.server.accounts.open([key], funds), key
 
-    async def join(self, market: str, config: AccountConfig | None = None) -> Member:
+    async def join(
+        self, market: str, config: AccountConfig | None = None, requests: RequestConfig | None = None
+    ) -> Member:
         """A new account with an open user's object. The market's rules are asked for once only."""
         account, key = self.open_account()
         hosts = simulated_hosts([market], {market.partition("-")[0]: self.server.url})[market]
-        exchange = build_account(
-            market, Credentials(key.key, key.secret), self._ports, hosts=hosts, config=config or AccountConfig()
-        )
-        public = exchange.public
-        public._listings, public._listings_stale_ns = self._rows.get(market), 1 << 62  # type: ignore[assignment]
+        credentials = Credentials(key.key, key.secret)
+        exchange = build_account(market, credentials, self._ports, hosts=hosts, config=config, requests=requests)
+        if market in self._rows:
+            exchange.public.know(self._rows[market])
         member = Member(exchange, account)
         async with asyncio.timeout(20):
             await exchange.open()
-        self._rows[market] = public._listings
+        self._rows[market] = await exchange.public.known()
         return member
 
     def desk(self, market: str) -> TradingDesk:
@@ -188,11 +192,43 @@ def _let_rest(market: SimMarket) -> None:
     market.step = stand_still  # type: ignore[method-assign]
 
 
+class FastClock:
+    """`faster` seconds pass in one real one, for exchanges and users alike: their windows are soon over."""
+
+    def __init__(self, faster: int) -> None:
+        self._faster = faster
+        self._began_ns, self._wall_ns = time.monotonic_ns(), time.time_ns()
+
+    def _passed_ns(self) -> int:
+        return (time.monotonic_ns() - self._began_ns) * self._faster
+
+    def monotonic_ns(self) -> int:
+        return self._began_ns + self._passed_ns()
+
+    def wall_ns(self) -> int:
+        return self._wall_ns + self._passed_ns()
+
+    async def sleep(self, seconds: float) -> None:
+        until_ns = self.monotonic_ns() + round(seconds * 1e9)
+        left_ns = until_ns - self.monotonic_ns()
+        while True:
+            await asyncio.sleep(left_ns / 1e9 / self._faster)
+            left_ns = until_ns - self.monotonic_ns()
+            if left_ns <= 0:
+                return
+
+
+def fast_ports(faster: int) -> Ports:
+    """Real sockets, and a clock that runs so much faster."""
+    clock = FastClock(faster)
+    return Ports(LiveNetwork(clock), clock, LiveChance(1))
+
+
 class House:
     """All venues of a test module, opened when they are first wanted."""
 
-    def __init__(self) -> None:
-        self.ports = live_ports(1)
+    def __init__(self, ports: Ports | None = None) -> None:
+        self.ports = ports or live_ports(1)
         self._venues: dict[str, Venue] = {}
         self._members: dict[tuple[object, ...], Member] = {}
 
@@ -203,11 +239,13 @@ class House:
             self._venues[name] = await Venue.open(name, self.ports)
         return self._venues[name]
 
-    async def member(self, market: str, config: AccountConfig, number: int = 0) -> Member:
+    async def member(
+        self, market: str, config: AccountConfig, number: int = 0, *, requests: RequestConfig | None = None
+    ) -> Member:
         """An account at a market with these settings, the same one whenever it is asked for by the same number."""
-        key = (market, config, number)
+        key = (market, config, requests, number)
         if key not in self._members:
-            self._members[key] = await (await self.venue(market)).join(market, config)
+            self._members[key] = await (await self.venue(market)).join(market, config, requests)
         return self._members[key]
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ from oneprice.errors import (
     VenueUnavailableError,
 )
 from oneprice.exchange.rest import target
-from oneprice.venues.kit.contract import Budget, Request
+from oneprice.venues.kit.contract import Budget, Charge, Request
 
 GET = Request(path="/time")
 POST = Request(method="POST", path="/order", body=b"{}")
@@ -182,6 +182,27 @@ async def test_a_refusal_without_a_time_holds_back_that_budget_only(world, answe
         await world.clock.run(rest.fetch(small))
     await world.clock.run(asyncio.gather(rest.fetch(small), rest.fetch(GET)))
     assert world.network.times_s == [0, 0.01, 10.01]
+
+
+async def test_a_refusal_with_a_time_leaves_other_budgets_alone(world, answer) -> None:
+    world.network.script = [answer(status=429, headers={"retry-after": "7"}), answer()]
+    rest = world.rest(attempts_max=1)
+    orders, cancels = Request(path="/orders", budget="small"), GET
+    with pytest.raises(RateLimitError):
+        await world.clock.run(rest.fetch(orders))
+    await world.clock.run(asyncio.gather(rest.fetch(orders), rest.fetch(cancels)))
+    assert world.network.times_s == [0, 0.01, 7.01]
+
+
+async def test_a_refusal_without_a_time_does_not_stop_a_budget_of_a_day_for_a_day(world, answer) -> None:
+    world.budgets = {"default": Budget(10, 60.0), "day": Budget(1_000, 86_400.0)}
+    world.network.script = [answer(status=429), answer()]
+    rest = world.rest(attempts_max=1, wait_max_ms=100_000)
+    order = Request(path="/order", also=(Charge("day", 1),))
+    with pytest.raises(RateLimitError):
+        await world.clock.run(rest.fetch(order))
+    await world.clock.run(rest.fetch(order))
+    assert world.network.times_s == [0, 60.01]
 
 
 # ---- repetition

@@ -401,7 +401,7 @@ async def test_who_ignores_the_limit_is_banned(start_venue: StartVenue, http: ai
         await trader.call("GET", "/account", 429)  # weights of the address, too: 10 each of 300
     for _ in range(3):
         await trader.call("GET", "/account", 429)
-    assert (await trader.call("GET", "/account", 418))["code"] == 418
+    assert (await trader.call("GET", "/account", 418))["code"] == 429
     assert int(trader.headers["Retry-After"]) == 120
     clock.ns += 119_000_000_000
     await trader.call("GET", "/uid", 418)
@@ -410,9 +410,13 @@ async def test_who_ignores_the_limit_is_banned(start_venue: StartVenue, http: ai
 
 
 async def test_faults_speak_spot(trader: Trader) -> None:
-    for kind, status in ((FaultKind.MAINTENANCE, 503), (FaultKind.BAN, 418), (FaultKind.RATE_LIMIT, 429)):
+    for kind, status, code in (
+        (FaultKind.MAINTENANCE, 503, 503),
+        (FaultKind.BAN, 418, 429),
+        (FaultKind.RATE_LIMIT, 429, 429),
+    ):
         trader.server.faults.switch_on(FaultOrder(kind, count=1))
-        assert (await trader.call("GET", "/uid", status))["code"] == status
+        assert (await trader.call("GET", "/uid", status))["code"] == code
 
 
 # ---- account and wallet -------------------------------------------------------------------------------

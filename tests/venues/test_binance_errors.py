@@ -63,6 +63,9 @@ def test_an_answer_below_400_is_no_error(market: PublicMarket, status: int) -> N
         (-2010, "Duplicate order sent.", DuplicateOrderError),
         (-2011, "Order was not canceled due to cancel restrictions.", InvalidOrderError),
         (-2011, "This account may not place or cancel orders.", TradingDisabledError),
+        (-1008, "Server is currently overloaded with other requests.", VenueUnavailableError),
+        (-1122, "Invalid symbol status.", TradingDisabledError),
+        (-2016, "No trading window could be found for the symbol.", TradingDisabledError),
     ],
 )
 @both
@@ -135,6 +138,23 @@ def test_any_answer_from_400_up_is_some_error(market: PublicMarket, status: int,
     error = market.error(Response(status, {"retry-after": header}, body))
     assert isinstance(error, ExchangeAPIError)
     assert status < 500 or error.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (-2020, InvalidOrderError),  # unable to fill
+        (-2023, TradingDisabledError),  # in liquidation
+        (-2027, InvalidOrderError),  # the largest position at this leverage
+        (-2028, InvalidOrderError),  # leverage too small for the margin
+        (-4013, InvalidOrderError),  # below the least price
+        (-4028, InvalidRequestError),  # leverage that is none
+        (-4062, InvalidOrderError),  # reduce-only where it cannot be
+    ],
+)
+def test_refusals_of_perpetual_orders_that_were_never_carried_out(code: int, kind: type[ExchangeAPIError]) -> None:
+    error = error_of(USDM, 400, code)
+    assert (type(error), error.outcome) == (kind, Outcome.REJECTED)
 
 
 def test_the_tables_have_every_code_of_the_fact_sheet(shared: Path) -> None:

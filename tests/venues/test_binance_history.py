@@ -178,16 +178,17 @@ def test_deposits_and_withdrawals() -> None:
     ("code", "deposit", "withdrawal"),
     [
         (0, TransferStatus.PENDING, TransferStatus.PENDING),
-        (1, TransferStatus.DONE, TransferStatus.PENDING),
+        (1, TransferStatus.DONE, TransferStatus.FAILED),
         (2, TransferStatus.FAILED, TransferStatus.PENDING),
         (3, TransferStatus.PENDING, TransferStatus.FAILED),
+        (5, TransferStatus.PENDING, TransferStatus.FAILED),
         (6, TransferStatus.CREDITED, TransferStatus.DONE),
         (7, TransferStatus.FAILED, TransferStatus.PENDING),
         (99, TransferStatus.PENDING, TransferStatus.PENDING),
     ],
 )
 def test_states_of_transfers(code: int, deposit: TransferStatus, withdrawal: TransferStatus) -> None:
-    told = {"id": "1", "coin": "BTC", "network": "BTC", "amount": "1", "status": code}
+    told = {"id": "1", "coin": "BTC", "network": "BTC", "amount": "1", "status": code, "txId": None}
     (came,) = answer(SPOT.deposits(0, 1), [{**told, "insertTime": 1}])
     (went,) = answer(SPOT.withdrawals(0, 1), [{**told, "applyTime": "2026-01-01 00:00:00"}])
     assert (came.status, came.venue_status) == (deposit, str(code))

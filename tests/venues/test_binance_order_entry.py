@@ -244,9 +244,12 @@ def test_the_end_of_a_session_and_of_the_server() -> None:
     assert isinstance(read(SPOT, event={"e": "serverShutdown", "E": T_MS})[0], Closing)
 
 
-@pytest.mark.parametrize(
-    "frame", [b"", b"{}", b"[]", b'{"id":"x"}', b'{"id":"7"}', b'{"event":{"e":"executionReport"}}']
-)
+@both
+def test_an_event_that_is_new_does_not_end_a_connection_on_which_commands_wait(entry: OrderEntry) -> None:
+    assert read(entry, event={"e": "somethingNew", "E": T_MS}) == []
+
+
+@pytest.mark.parametrize("frame", [b"", b"{}", b"[]", b'{"id":"x"}', b'{"id":"7"}', b'{"event":{"E":1}}'])
 @both
 def test_what_is_nothing_known_is_an_error(entry: OrderEntry, frame: bytes) -> None:
     with pytest.raises(InvalidResponseError):

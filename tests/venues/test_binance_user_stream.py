@@ -311,13 +311,9 @@ def test_an_end_that_repeats_the_last_fill_is_no_fill() -> None:
     assert (told.order.status, told.order.reason) == (OrderStatus.EXPIRED, "IOC_EXPIRED")
 
 
-def test_a_fill_is_told_sooner_without_its_fees() -> None:
+def test_a_fill_that_comes_sooner_but_without_its_fee_is_left_to_the_one_with_it() -> None:
     lite = {"e": "TRADE_LITE", "E": T_MS, "T": T_MS, "s": "BTCUSDT", "q": "0.5", "p": "1", "m": True, "c": "arb-1"}
-    (told,) = usdm({**lite, "S": "BUY", "L": "30000", "l": "0.1", "t": 9, "i": 8_389_765_739_703_625_592})
-    assert isinstance(told, FillUpdate)
-    fill = told.fill
-    assert (fill.venue_fill_id, fill.venue_order_id, fill.fees) == ("9", "8389765739703625592", None)
-    assert (fill.price, fill.quantity, fill.side, fill.is_maker) == (30_000, D("0.1"), Side.BUY, True)
+    assert usdm({**lite, "S": "BUY", "L": "30000", "l": "0.1", "t": 9, "i": 8_389_765_739_703_625_592}) == []
 
 
 def update(reason: str, **changes: Any) -> list[UserEvent]:
@@ -369,13 +365,24 @@ def test_events_of_no_use_here(name: str) -> None:
     assert spot({"e": "listStatus", "E": T_MS}) == []
 
 
+def test_a_kind_of_event_that_is_new_does_not_end_the_stream() -> None:
+    assert usdm({"e": "somethingNew", "E": T_MS, "listenKey": "canary1234"}) == []
+    assert spot({"e": "somethingNew", "E": T_MS}) == []
+
+
+def test_a_worth_of_0_for_something_filled_is_not_believed() -> None:
+    (_, told) = spot({**TRADE, "Z": "0.00000000"})
+    assert isinstance(told, OrderUpdate)
+    assert (told.order.filled_quantity, told.order.filled_quote) == (D(TRADE["z"]), None)
+
+
 # ---------------------------------------------------------------------- nonsense
 
 
 @pytest.mark.parametrize("stream", [SPOT, USDM], ids=["spot", "usdm"])
 @pytest.mark.parametrize(
     "frame",
-    [b"", b"[]", b"{}", b'{"e":"somethingNew"}', b'{"event":{"e":"somethingNew"}}', b'{"id":7,"status":200}', b"\xff"],
+    [b"", b"[]", b"{}", b'{"event":{"E":1}}', b'{"id":7,"status":200}', b"\xff"],
 )
 def test_what_is_nothing_known_is_an_error(stream: UserStream, frame: bytes) -> None:
     with pytest.raises(InvalidResponseError):
@@ -408,7 +415,7 @@ def test_no_listen_key_is_in_what_may_be_printed() -> None:
     assert "canary" not in repr(stream)
     (told,) = usdm({"e": "listenKeyExpired", "E": T_MS, "listenKey": "canary1234"})
     assert told == Closing("the listen key has expired")
-    for frame in (b'{"e":"listenKeyExpired","listenKey":"canary1234"', b'{"e":"new","listenKey":"canary1234"}'):
+    for frame in (b'{"e":"listenKeyExpired","listenKey":"canary1234"', b'{"e":7,"listenKey":"canary1234"}'):
         with pytest.raises(InvalidResponseError) as caught:
             stream.read(frame, False, T_NS)
         assert "canary" not in str(caught.value)

@@ -235,6 +235,7 @@ def test_a_spot_order_that_filled_at_once() -> None:
         ("open", "0.001", "open", OrderStatus.NEW),
         ("open", "0.0004", "open", OrderStatus.PARTIALLY_FILLED),
         ("closed", "0", "filled", OrderStatus.FILLED),
+        ("closed", "0.0004", "ioc", OrderStatus.EXPIRED),
         ("cancelled", "0.001", "cancelled", OrderStatus.CANCELED),
         ("cancelled", "0.0004", "ioc", OrderStatus.EXPIRED),
         ("cancelled", "0.001", "poc", OrderStatus.EXPIRED),
@@ -297,11 +298,10 @@ def test_an_order_of_another_maker_has_no_id_of_ours() -> None:
     assert read(SPOT.query(ref(venue="1")), FULL | {"text": "apiv4"}).client_order_id == ""
 
 
-def test_an_unknown_state_is_not_guessed() -> None:
+def test_an_unknown_state_is_not_guessed_and_the_order_not_taken_for_ended() -> None:
     for call, body in ((SPOT.query(ref()), FULL), (USDM.query(ref(BTC_PERP)), FUTURE)):
-        with pytest.raises(InvalidResponseError) as caught:
-            read(call, body | {"status": "dreaming"})
-        assert caught.value.outcome is Outcome.UNKNOWN
+        told = read(call, body | {"status": "dreaming"})
+        assert (told.status, told.reason, told.is_over) == (OrderStatus.UNKNOWN, "dreaming", False)
 
 
 def test_an_answer_about_another_symbol_is_refused() -> None:

@@ -68,6 +68,11 @@ def test_labels(status: int, label: str, kind: type[ExchangeAPIError], outcome: 
     assert (type(error), error.code, error.message, error.outcome) == (kind, label, "words", outcome)
 
 
+def test_a_pair_that_is_halted_is_told_by_its_words() -> None:
+    words = "Trade of currency pair BTC_USDT is disabled"
+    assert type(refused(400, {"label": "INVALID_CURRENCY_PAIR", "message": words})) is TradingDisabledError
+
+
 def test_perpetuals_may_say_detail_for_message() -> None:
     assert refused(400, {"label": "NOT_FOUND", "detail": "no such thing"}).message == "no such thing"
 

@@ -308,20 +308,27 @@ def test_pings_notices_and_errors_of_nobody(kind: MarketKind) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("payload", [b"", b"null", b"[]", b"\xff", b"[" * 5_000, b"{}", b'{"channel":"spot.trades"}'])
+@pytest.mark.parametrize("payload", [b"", b"null", b"[]", b"\xff", b"[" * 5_000, b"{}", b'{"header":{"channel":""}}'])
 def test_unknown_frames_are_refused(kind: MarketKind, payload: bytes) -> None:
     with pytest.raises(InvalidResponseError):
         entry(kind).read(payload, False)
 
 
 @BOTH
-def test_spoilt_answers_are_refused(kind: MarketKind) -> None:
+def test_a_channel_that_is_new_does_not_end_a_connection_on_which_commands_wait(kind: MarketKind) -> None:
+    assert hear(entry(kind), {"channel": "spot.news", "event": "update", "result": []}) == []
+
+
+@BOTH
+def test_a_spoilt_answer_leaves_its_own_command_unknown_and_no_other(kind: MarketKind) -> None:
     refused = 0
     for key in ROWS[kind]:
         for value in (None, [], {}, "NaN", True, "x" * 200):
-            try:
-                hear(entry(kind), answer(kind, 7, data={"result": ROWS[kind] | {key: value}}))
-            except InvalidResponseError:
+            (told,) = hear(entry(kind), answer(kind, 7, data={"result": ROWS[kind] | {key: value}}))
+            assert isinstance(told, EntryAnswer)
+            assert told.number == 7
+            if isinstance(told.result, InvalidResponseError):
+                assert told.result.outcome is Outcome.UNKNOWN
                 refused += 1
     assert refused > 20
     for number in ("99999999999999999999", "-1", "x"):

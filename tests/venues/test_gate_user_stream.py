@@ -319,6 +319,22 @@ def test_a_symbol_that_the_rules_do_not_have() -> None:
     assert (told.order.listing.status, told.order.listing.venue_symbol) == ("unlisted", "GONE_USDT")
 
 
+@pytest.mark.parametrize("mode", ["dual_long", "dual_short"])
+def test_hedge_mode_makes_the_stream_useless_once_there_is_a_position(mode: str) -> None:
+    row = {"contract": "BTC_USDT", "size": "3", "entry_price": 1, "mode": mode, "time_ms": 1_628_736_848_321}
+    (told,) = hear(stream(MarketKind.USDM), update("futures.positions", row))
+    assert isinstance(told, Refusal)
+    assert "hedge mode" in told.reason
+    assert hear(stream(MarketKind.USDM), update("futures.positions", row | {"size": "0"})) == []
+    (told,) = hear(stream(MarketKind.USDM), update("futures.positions", row | {"mode": "single"}))
+    assert isinstance(told, PositionUpdate)
+
+
+def test_channels_and_events_that_are_new_do_not_end_the_stream() -> None:
+    assert hear(stream(MarketKind.SPOT), {"channel": "what.ever", "event": "update", "result": []}) == []
+    assert hear(stream(MarketKind.SPOT), {"channel": "spot.orders", "event": "news", "result": {}}) == []
+
+
 # ---------------------------------------------------------------------- nonsense
 
 
@@ -354,7 +370,7 @@ def test_spoilt_updates_are_refused_or_read_and_nothing_else(
 @BOTH
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"null", b"[]", b"\xff", b"[" * 5_000, b'{"channel":"what.ever","event":"update","result":[]}'],
+    [b"", b"null", b"[]", b"\xff", b"[" * 5_000, b'{"event":"update","result":[]}'],
 )
 def test_unknown_frames_are_refused(kind: MarketKind, payload: bytes) -> None:
     with pytest.raises(InvalidResponseError):

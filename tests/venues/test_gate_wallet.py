@@ -101,6 +101,12 @@ def test_positions_that_are_held() -> None:
     assert near.liquidation_price == Decimal(39_000)
 
 
+def test_positions_of_hedge_mode_are_refused_for_a_listing_may_have_two() -> None:
+    with pytest.raises(InvalidResponseError, match="hedge mode"):
+        read(USDM.positions(), [POSITION | {"mode": "dual_long"}])
+    assert read(USDM.positions(), [POSITION | {"mode": "dual_long", "size": 0}]) == []
+
+
 def test_fees_of_spot_with_and_without_the_discount() -> None:
     call = SPOT.fees(BTC)
     assert target(call) == "GET /api/v4/wallet/fee?currency_pair=BTC_USDT"

@@ -107,12 +107,12 @@ def costs(call: Call[Any]) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("wanted", "query"),
     [
-        (order(), "side=BUY&type=LIMIT&quantity=0.00120&price=60000.50"),
-        (order(time_in_force=TimeInForce.IOC), "side=BUY&type=IMMEDIATE_OR_CANCEL&quantity=0.00120&price=60000.50"),
-        (order(time_in_force=TimeInForce.FOK), "side=BUY&type=FILL_OR_KILL&quantity=0.00120&price=60000.50"),
+        (order(), "side=BUY&type=LIMIT&quantity=0.0012&price=60000.5"),
+        (order(time_in_force=TimeInForce.IOC), "side=BUY&type=IMMEDIATE_OR_CANCEL&quantity=0.0012&price=60000.5"),
+        (order(time_in_force=TimeInForce.FOK), "side=BUY&type=FILL_OR_KILL&quantity=0.0012&price=60000.5"),
         (
             order(type=OrderType.LIMIT_MAKER, side=Side.SELL),
-            "side=SELL&type=LIMIT_MAKER&quantity=0.00120&price=60000.50",
+            "side=SELL&type=LIMIT_MAKER&quantity=0.0012&price=60000.5",
         ),
         (order(quantity=D("1E+3"), price=D("1E-8")), "side=BUY&type=LIMIT&quantity=1000&price=0.00000001"),
         (market_order(quote_quantity=D("25")), "side=BUY&type=MARKET&quoteOrderQty=25"),

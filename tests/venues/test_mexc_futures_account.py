@@ -105,7 +105,7 @@ def test_limit_orders(changes: dict[str, Any], side: int, kind: int) -> None:
     call = USDM.place(order(**changes))
     body = (
         b'{"symbol":"BTC_USDT","vol":12,"side":%d,"type":%d,"openType":2,"externalOid":"op_1-a","positionMode":2,'
-        b'"price":60000.50}'
+        b'"price":60000.5}'
     )
     assert sent(call) == ("POST order/create", body % (side, kind))
     assert call.request.priority is Priority.ORDER
@@ -379,6 +379,8 @@ def test_positions_have_a_sign() -> None:
     assert (other.quantity, other.listing.status) == (D(3), "unlisted")
     with pytest.raises(InvalidResponseError, match="positionType 3"):
         read(call, good([row | {"positionType": 3}]))
+    with pytest.raises(InvalidResponseError, match="hedge mode"):
+        read(call, good([row, row | {"positionType": 1}]))
 
 
 def test_fees_are_what_is_really_paid() -> None:

@@ -124,7 +124,7 @@ def test_spot_subscribes_to_three_channels_and_is_ready_with_the_last() -> None:
     ]
     events = [told(stream, {"id": 0, "code": 0, "msg": name}) for name in (CHANNELS[1], CHANNELS[0], CHANNELS[2])]
     assert events == [[], [], [StreamReady()]]
-    assert told(stream, {"id": 0, "code": 0, "msg": CHANNELS[0]}) == []
+    assert told(stream, {"id": 0, "code": 0, "msg": CHANNELS[0]}) == told(stream, {"code": 0, "msg": "news"}) == []
     assert told(spot_stream(), {"id": 1, "code": 0, "msg": ",".join(CHANNELS)}) == [StreamReady()]
 
 
@@ -260,6 +260,10 @@ def test_a_spot_fill() -> None:
     (event,) = told(spot_stream(), pushed("privateDeals", **DEAL | {"feeAmount": "", "isMaker": False}))
     assert isinstance(event, FillUpdate)
     assert (event.fill.fees, event.fill.is_maker) == (None, False)
+    for fee, fees in (("0", ()), ("0.1", None)):  # a fee of 0 is none; one in an unknown asset is not told
+        (event,) = told(spot_stream(), pushed("privateDeals", **DEAL | {"feeAmount": fee, "feeCurrency": ""}))
+        assert isinstance(event, FillUpdate)
+        assert event.fill.fees == fees
 
 
 @pytest.mark.parametrize("changes", [{"price": "0"}, {"quantity": ""}, {"tradeType": 3}, {"price": "dear"}])
@@ -478,10 +482,9 @@ def test_positions_and_balances() -> None:
     assert told(futures_stream(), push("asset", row)) == [BalanceUpdate((balance,))]
 
 
-def test_other_private_channels_say_nothing_to_us_and_public_ones_do_not_belong() -> None:
+def test_other_channels_say_nothing_to_us_and_do_not_end_the_stream() -> None:
     assert told(futures_stream(), push("adl.level", {"adlLevel": 0, "positionId": 1})) == []
-    with pytest.raises(InvalidResponseError, match=r"push\.deal"):
-        told(futures_stream(), {"channel": "push.deal", "data": []})
+    assert told(futures_stream(), {"channel": "push.news", "data": []}) == []
 
 
 @pytest.mark.parametrize(

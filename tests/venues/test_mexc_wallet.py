@@ -100,6 +100,10 @@ def test_deposits_and_withdrawals_come_oldest_first() -> None:
         "transHash": "h",
         "applyTime": 3,
     }
+    texts = {"status": "5", "insertTime": "1664805021000"}
+    (told,) = read(SPOT.deposits(0, NOW_NS), [deposit | texts | {"txId": None}])
+    assert (told.id, told.status, told.venue_status) == ("USDT-1664805021000", TransferStatus.DONE, "5")
+    assert told.time_ns == 1_664_805_021_000 * MS
     (told,) = read(SPOT.withdrawals(0, NOW_NS), [withdrawal])
     assert (told.id, told.fee, told.transaction, told.status) == ("w", D(1), "h", TransferStatus.DONE)
 

@@ -17,7 +17,7 @@ from oneprice.verify import Bench, Thresholds, TradeCap
 from oneprice.verify.control import SimFaults
 from oneprice.verify.keys import credentials_of
 
-CAP_SIMULATED = Decimal(1_000)
+CAP_SIMULATED = Decimal(2_000)
 """In quote asset. Nothing is at stake there; the smallest legal order of a perpetual may be worth 100."""
 
 

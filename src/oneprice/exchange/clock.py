@@ -19,11 +19,12 @@ class VenueClock:
         self._clock = clock
         self._samples: deque[tuple[int, int, int]] = deque(maxlen=SAMPLES)  # (doubt, to monotonic, to wall)
         self._to_monotonic_ns = 0
+        self._is_doubted = False
 
     @property
     def is_known(self) -> bool:
-        """Whether it was ever measured."""
-        return bool(self._samples)
+        """Whether it was measured, and not doubted since."""
+        return bool(self._samples) and not self._is_doubted
 
     @property
     def offset_ns(self) -> int:
@@ -48,11 +49,14 @@ class VenueClock:
 
     def sample(self, venue_ns: int, wall_ns: int, took_ns: int) -> None:
         """The venue said `venue_ns` in an answer that took so long, to a request that left at `wall_ns`."""
+        if self._is_doubted:
+            self._samples.clear()
+            self._is_doubted = False
         half_ns = took_ns // 2
         sent_ns = self._clock.monotonic_ns() - took_ns
         self._samples.append((half_ns, venue_ns - sent_ns - half_ns, venue_ns - wall_ns - half_ns))
         self._to_monotonic_ns = min(self._samples)[1]
 
     def forget(self) -> None:
-        """Drop what was measured: the venue says that it is wrong."""
-        self._samples.clear()
+        """The venue says that it is wrong: the next sample counts alone. Until then there is nothing better."""
+        self._is_doubted = True

@@ -105,7 +105,7 @@ class AccountConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     `order_path`: "auto" takes the venue's websocket for orders where it has one and it is ready, REST else; "rest" and
     "websocket" insist. `order_timeout_ms`: after which an order's outcome is unknown. `measure_clock_every_s`: the
     venue's clock against ours. `warm_every_s`: how often the order path's connections are seen to. `overlap_s`: how far
-    before the last known fill a catch-up looks. `find_for_s`: how long `find` looks for evidence of an order.
+    before a gap its catch-up looks. `find_for_s`: how long `find` looks for evidence of an order.
     """
 
     order_path: str = "auto"

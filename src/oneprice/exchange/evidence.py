@@ -31,18 +31,21 @@ async def find_order(
         known = exchange.view.get(ref)
         if known is not None and known.venue_order_id:
             return known  # the private stream was quicker
-        failure: NetworkError | ExchangeAPIError | None = None
+        failure: NetworkError | ExchangeAPIError
         try:
             return await exchange.order(ref)
-        except OrderNotFoundError:
+        except OrderNotFoundError as error:
             if clock.wall_ns() - sent_ns >= account.findable_after_s * 1e9:
                 return await _elsewhere(exchange, ref, sent_ns)
+            failure = error
         except (NetworkError, ExchangeAPIError) as error:
             failure = error
         if clock.monotonic_ns() + pause_s * 1e9 > deadline_ns:
-            if failure is not None:
-                raise failure
-            return await _elsewhere(exchange, ref, sent_ns)
+            if isinstance(failure, OrderNotFoundError):
+                found = await _elsewhere(exchange, ref, sent_ns)
+                if found is not None:
+                    return found  # it proves what a young "not found" cannot
+            raise failure
         await clock.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -50,7 +53,7 @@ async def find_order(
 async def _elsewhere(exchange: PrivateExchange, ref: OrderRef, sent_ns: int) -> Order | None:
     """The order among the open ones, or by a fill of its own; else None."""
     for order in await exchange.open_orders(ref.listing):
-        if order.client_order_id == ref.client_order_id:
+        if _is_meant(order, ref):
             return order
     since_ns = max(0, sent_ns + exchange.rest.venue_clock.offset_ns - _FILLS_BEFORE_NS)
     for fill in await exchange.fills(ref.listing, since_ns):
@@ -67,4 +70,11 @@ async def _by_fill(exchange: PrivateExchange, ref: OrderRef, fill: Fill) -> Orde
         order = await exchange.order(OrderRef(listing=ref.listing, venue_order_id=fill.venue_order_id))
     except OrderNotFoundError:
         return None
-    return order if order.client_order_id == ref.client_order_id else None
+    return order if _is_meant(order, ref) else None
+
+
+def _is_meant(order: Order, ref: OrderRef) -> bool:
+    """An id that is not given is no likeness: other makers' orders have none of ours either."""
+    if ref.venue_order_id:
+        return order.venue_order_id == ref.venue_order_id
+    return bool(ref.client_order_id) and order.client_order_id == ref.client_order_id

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from oneprice.errors import ExchangeAPIError, InvariantError, NetworkError, NotSupported, OrderNotFoundError
+from oneprice.errors import (
+    AuthenticationError,
+    ExchangeAPIError,
+    InvariantError,
+    NetworkError,
+    NotSupported,
+    OrderNotFoundError,
+)
 from oneprice.exchange.account_stream import StreamTalk
 from oneprice.exchange.config import AccountConfig, ConnectionConfig
 from oneprice.exchange.interfaces import SessionState
@@ -17,7 +24,7 @@ from oneprice.exchange.order_entry import EntryTalk
 from oneprice.exchange.rest import RestClient
 from oneprice.exchange.session import Session, Talk
 from oneprice.exchange.view import OrderView
-from oneprice.model import MarketKind, Order, OrderRef, SymbolInfo
+from oneprice.model import MarketKind, Order, OrderRef, OrderStatus, SymbolInfo
 from oneprice.ports import Chance, Clock, Network
 from oneprice.venues.kit.account import (
     BalanceMoved,
@@ -67,12 +74,14 @@ class Following:
         self._followed: dict[str, SymbolInfo] = {}
         self._ears: list[Callable[[AccountEvent], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._complete = asyncio.Event()
+        self._complete, self._entry_open = asyncio.Event(), asyncio.Event()
         self._failed: asyncio.Future[None] | None = None
-        self._since_ns = 0
+        self._since_ns = 0  # until then, by the venue's clock, nothing was missed
         self.entry: EntryTalk | None = None
         self.state = StreamState(False, "not started")
-        parts = (network, clock, chance, connections or ConnectionConfig())
+        connections = connections or ConnectionConfig()
+        self._unnoticed_ns = (connections.ping_every_ms + connections.pong_within_ms) * 1_000_000
+        parts = (network, clock, chance, connections)
         name = f"{account.venue}-{account.kind.value}"
         self.stream_session = Session(
             f"{name} private stream",
@@ -83,51 +92,69 @@ class Following:
             tls=tls,
         )
         self.entry_session = Session(
-            f"{name} order entry", *parts, self._make_entry, changed=_nothing, headers=headers, tls=tls
+            f"{name} order entry", *parts, self._make_entry, changed=self._on_entry_state, headers=headers, tls=tls
         )
 
     # ---- its life
 
     async def start(self) -> None:
-        """Run, and wait until the stream is complete. Raises what keeps it from ever being that."""
+        """Run, and wait until the stream is complete, and order entry ready where orders insist on it.
+
+        Raises what keeps them from ever being that: AuthenticationError when the key is refused. Nothing runs then.
+        """
         if self._tasks:
             raise InvariantError("the private stream runs already")
         self._since_ns = self._rest.venue_clock.now_ns()
         self._failed = asyncio.get_running_loop().create_future()
+        wanted = [self._complete.wait()]
         work = [self.stream_session.run(), self._keep()]
         if self._account.order_entry() is not None and self._config.order_path != "rest":
             work.append(self.entry_session.run())
+        if self._config.order_path == "websocket":
+            wanted.append(self._entry_open.wait())
         for one in work:
             task = asyncio.ensure_future(one)
             task.add_done_callback(self._on_done)
             self._tasks.append(task)
-        complete: asyncio.Future[Any] = asyncio.ensure_future(self._complete.wait())
+        standing: asyncio.Future[Any] = asyncio.gather(*wanted)
         try:
-            await asyncio.wait((complete, self._failed), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((standing, self._failed), return_when=asyncio.FIRST_COMPLETED)
             if self._failed.done():
                 await self._failed
+        except BaseException:
+            await self._end()
+            raise
         finally:
-            complete.cancel()
+            standing.cancel()
+        self._failed = None
 
     async def stop(self) -> None:
         """End all connections. Raises what broke a task, if something did."""
+        for result in await self._end():
+            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+                raise result
+
+    async def _end(self) -> list[BaseException | None]:
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         self.stream_session.close()
         self.entry_session.close()
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
-                raise result
+        return results
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         """Sessions run until they are cancelled: one that ends by itself has met what nobody foresaw."""
-        if not task.cancelled() and self._failed is not None and not self._failed.done():
-            error = task.exception()
-            self._failed.set_exception(error or InvariantError("a session ended by itself"))
-            self._failed.exception()  # it is told by `start`, or by `stop` through the task
+        if not task.cancelled():
+            error = task.exception() or InvariantError("a session ended by itself")
+            self._fail(error)
             self._on_stream_state(SessionState.CLOSED, f"it failed: {error!r}")
+
+    def _fail(self, error: BaseException) -> None:
+        """Have `start` raise this, if it still waits; later `stop` tells what broke a task."""
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_exception(error)
+            self._failed.exception()  # it may be that nobody waits for it any more
 
     # ---- who listens
 
@@ -182,6 +209,7 @@ class Following:
     # ---- connections
 
     async def _make_stream(self) -> Talk:
+        self._require_no_ban()
         call = self._account.ticket()
         ticket: Ticket | None = None
         if call is not None:
@@ -189,19 +217,40 @@ class Following:
         return StreamTalk(self._account, ticket, self._rest, self._clock, self.hear, self._catch_up, _nothing_one)
 
     async def _make_entry(self) -> Talk:
+        self._require_no_ban()
         entry = self._account.order_entry()
         assert entry is not None, "the session runs only where there is order entry"
         timeout_s = self._config.order_timeout_ms / 1e3
         self.entry = EntryTalk(self._account, entry, self._rest, self._clock, timeout_s)
         return self.entry
 
+    def _require_no_ban(self) -> None:
+        """Raises RateLimitError while the venue wants silence: a handshake is a request too."""
+        wait_ns = self._rest.banned_until_ns - self._rest.now_ns()
+        if wait_ns > 0:
+            raise self._rest.unsent("a websocket's handshake", wait_ns)
+
+    def _on_entry_state(self, state: SessionState, reason: str) -> None:
+        if state is SessionState.OPEN:
+            self._entry_open.set()
+        elif self._config.order_path == "websocket":
+            self._refused(self.entry_session)
+
+    def _refused(self, session: Session) -> None:
+        """A key that is refused at the start will be so for ever."""
+        if isinstance(session.error, AuthenticationError):
+            self._fail(session.error)
+
     def _on_stream_state(self, state: SessionState, reason: str) -> None:
         complete = state is SessionState.OPEN
+        if self.state.complete and not complete:
+            self._since_ns = self._rest.venue_clock.now_ns() - self._unnoticed_ns
         self.state = StreamState(complete, reason)
         if complete:
             self._complete.set()
         else:
             self._complete.clear()
+            self._refused(self.stream_session)
         self._tell(self.state)
 
     async def _keep(self) -> None:
@@ -221,17 +270,22 @@ class Following:
 
     async def _catch_up(self) -> None:
         """What the stream may have missed, by REST. Raises NetworkError, ExchangeAPIError."""
-        await self._catch_up_orders()
-        since_ns = max(self._view.last_fill_ns, self._since_ns) - round(self._config.overlap_s * 1e9)
+        forgotten = await self._catch_up_orders()
+        since_ns = self._since_ns - round(self._config.overlap_s * 1e9)
         for listing in list(self._followed.values()):
             for fill in await self._exchange.fills(listing, max(0, since_ns)):
                 self.hear(FillUpdate(fill))
+        for order in forgotten:
+            reason = "it is not among the open orders, and the venue does not know it any more"
+            self.hear(OrderUpdate(msgspec.structs.replace(order, status=OrderStatus.CANCELED, reason=reason)))
         self.hear(BalanceUpdate(tuple(await self._exchange.balances()), "caught up"))
         if self._account.kind is not MarketKind.SPOT:
             for position in await self._exchange.positions():
                 self.hear(PositionUpdate(position))
 
-    async def _catch_up_orders(self) -> None:
+    async def _catch_up_orders(self) -> list[Order]:
+        """Gives those that the venue had taken, and now neither lists as open nor finds: they are over."""
+        forgotten: list[Order] = []
         held = {_ids(one) for one in self._view.open}
         open_now = await self.ask_open(None)
         for order in open_now:
@@ -245,7 +299,11 @@ class Following:
             try:
                 self.told(await self._rest.run(self._account.query(ref)), ref)
             except OrderNotFoundError:
-                continue  # whoever sent it looks for evidence with `find`
+                age_ns = self._rest.venue_clock.now_ns() - max(order.time_ns, order.created_ns)
+                if order.venue_order_id and age_ns > self._account.findable_after_s * 1e9:
+                    forgotten.append(order)
+                # of the others, whoever sent them looks for evidence with `find`
+        return forgotten
 
     async def ask_open(self, listing: SymbolInfo | None) -> list[Order]:
         """Open orders as the venue tells them."""
@@ -264,10 +322,6 @@ class Following:
 
 def _ids(order: Order) -> tuple[str, str]:
     return order.listing.venue_symbol, order.client_order_id or order.venue_order_id
-
-
-def _nothing(state: SessionState, reason: str) -> None:
-    """The order connection's state is asked for where orders are sent."""
 
 
 def _nothing_one(reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from enum import IntEnum
 
 from oneprice.errors import InvariantError
 from oneprice.exchange.budget import WeightBudget
@@ -23,9 +24,20 @@ comes."""
 ALL: Mapping[Priority, float] = dict.fromkeys(Priority, 1.0)
 """Without an account nothing is more urgent than anything else."""
 
-_URGENT = frozenset({Priority.CANCEL, Priority.HEDGE, Priority.ORDER})
+
+class Way(IntEnum):
+    """How a command travels. SOCKET: over a websocket that takes any number. POOL: one of the library's connections.
+    LINE: one of the order path's."""
+
+    SOCKET = 0
+    POOL = 1
+    LINE = 2
+
+
 _NEVER_NS = 1 << 62
+_NO_LIMIT = 1 << 62
 _PLANS_MAX = 4_096
+PAUSE_MAX_NS = 60_000_000_000
 
 Charges = tuple[Charge, ...]
 
@@ -37,10 +49,10 @@ Plan = tuple[tuple[WeightBudget, int, int], ...]
 class Leave:
     """What one request holds of the budgets, from its sending until `Limiter.land`."""
 
-    __slots__ = ("charges", "plan", "sent_ns", "slot")
+    __slots__ = ("charges", "plan", "sent_ns", "way")
 
-    def __init__(self, charges: Charges, plan: Plan, sent_ns: int, slot: bool) -> None:
-        self.charges, self.plan, self.sent_ns, self.slot = charges, plan, sent_ns, slot
+    def __init__(self, charges: Charges, plan: Plan, sent_ns: int, way: Way) -> None:
+        self.charges, self.plan, self.sent_ns, self.way = charges, plan, sent_ns, way
 
 
 class TooLong(Exception):
@@ -52,10 +64,11 @@ class TooLong(Exception):
 
 
 class _Waiter:
-    __slots__ = ("charges", "deadline_ns", "granted", "order", "priority")
+    __slots__ = ("charges", "deadline_ns", "granted", "order", "priority", "way")
 
-    def __init__(self, charges: Charges, priority: Priority, order: int, deadline_ns: int) -> None:
-        self.charges, self.priority, self.order, self.deadline_ns = charges, priority, order, deadline_ns
+    def __init__(self, charges: Charges, priority: Priority, way: Way, order: int, deadline_ns: int) -> None:
+        self.charges, self.priority, self.way = charges, priority, way
+        self.order, self.deadline_ns = order, deadline_ns
         self.granted: asyncio.Future[Leave] = asyncio.get_running_loop().create_future()
 
 
@@ -63,18 +76,23 @@ class Limiter:
     """Budgets, and the queue for them: the more urgent first, then first come, first served. Nobody is overtaken by an
     equal that wants the same budget, so a heavy request is not kept waiting for ever by light ones.
 
-    `slots`: how many requests that are not urgent may be on their way at a time.
+    `pool` and `line`: how many requests may be on their way at a time over these; of the line's places one is kept for
+    what is more urgent than an order. A request that waits for a place is not signed yet.
     """
 
     def __init__(
         self,
         budgets: Mapping[str, Budget],
         share: float,
-        slots: int,
         clock: Clock,
+        *,
+        pool: int,
+        line: int,
         parts: Mapping[Priority, float] = ALL,
     ) -> None:
-        self._share, self._slots, self._clock, self._parts = share, slots, clock, parts
+        self._share, self._clock, self._parts = share, clock, parts
+        self._places = [_NO_LIMIT, pool, line]  # by Way
+        self._kept = 1 if line > 1 else 0
         self._budgets: dict[str, WeightBudget] = {}
         self._families: dict[str, Budget] = {}
         self._plans: dict[tuple[Charges, Priority], Plan] = {}
@@ -122,29 +140,31 @@ class Limiter:
         self._plans[charges, priority] = plan
         return plan
 
-    def take(self, charges: Charges, priority: Priority, who: str) -> Leave | None:
+    def take(self, charges: Charges, priority: Priority, way: Way, who: str) -> Leave | None:
         """Leave at once, or None. `who` wants it, for the message. Raises InvariantError for charges that the venue's
         own budgets do not allow for."""
         plan = self._plans.get((charges, priority)) or self._plan(charges, priority, who)
         if self._waiters and any(one.priority <= priority and _meet(one.charges, charges) for one in self._waiters):
             return None
         now_ns = self._clock.monotonic_ns()
-        slot = priority not in _URGENT
-        if now_ns < self.still_until_ns or (slot and self._slots <= 0):
+        if now_ns < self.still_until_ns or not self._has_place(priority, way):
             return None
         for place, (budget, weight, usable) in enumerate(plan):
             if not budget.take(weight, now_ns, usable):
                 for taken, held, _ in plan[:place]:
                     taken.give_back(held)
                 return None
-        if slot:
-            self._slots -= 1
-        return Leave(charges, plan, now_ns, slot)
+        self._places[way] -= 1
+        return Leave(charges, plan, now_ns, way)
 
-    async def wait(self, charges: Charges, priority: Priority, deadline_ns: int) -> Leave:
+    def _has_place(self, priority: Priority, way: Way) -> bool:
+        kept = self._kept if way is Way.LINE and priority >= Priority.ORDER else 0
+        return self._places[way] > kept
+
+    async def wait(self, charges: Charges, priority: Priority, way: Way, deadline_ns: int) -> Leave:
         """Leave, as soon as there is. Raises TooLong, as soon as that is clear."""
         self._arrived += 1
-        waiter = _Waiter(charges, priority, self._arrived, deadline_ns)
+        waiter = _Waiter(charges, priority, way, self._arrived, deadline_ns)
         self._waiters.append(waiter)
         self._waiters.sort(key=lambda one: (one.priority, one.order))
         self._serve()
@@ -164,8 +184,7 @@ class Limiter:
         now_ns = self._clock.monotonic_ns()
         for budget, weight, _ in leave.plan:
             budget.land(weight, now_ns)
-        if leave.slot:
-            self._slots += 1
+        self._places[leave.way] += 1
         if self._waiters:
             self._serve()
         return now_ns
@@ -177,11 +196,12 @@ class Limiter:
             if budget is not None:
                 budget.hear(weight, leave.sent_ns, now_ns)
 
-    def block(self, charges: Charges, now_ns: int) -> None:
-        """The venue said too many, and not for how long: these budgets pause for a whole window."""
+    def block(self, charges: Charges, now_ns: int, for_ns: int | None = None) -> None:
+        """The venue said too many: these budgets pause for so long. Where it did not say how long, for a whole window,
+        or for `PAUSE_MAX_NS` where that is shorter: which budget it meant is not told, and one may be that of a day."""
         for name, _ in charges:
             budget = self._budgets[name]
-            budget.block(now_ns + budget.window_ns)
+            budget.block(now_ns + (min(budget.window_ns, PAUSE_MAX_NS) if for_ns is None else for_ns))
 
     def close(self) -> None:
         """Who waits gets TooLong now."""
@@ -195,20 +215,21 @@ class Limiter:
     # ---- inside
 
     def _ready_ns(self, charges: Charges, priority: Priority, now_ns: int) -> int:
-        """When leave is possible as far as the budgets tell; `_NEVER_NS` while somebody must land first."""
-        if priority not in _URGENT and self._slots <= 0:
-            return _NEVER_NS
+        """When leave is possible as far as the budgets tell."""
         ready_ns = max(now_ns, self.still_until_ns)
         part = self._parts[priority]
         for name, weight in charges:
             ready_ns = max(ready_ns, self._budgets[name].ready_ns(weight, now_ns, part))
         return ready_ns
 
-    def _grant(self, charges: Charges, plan: Plan, slot: bool, now_ns: int) -> Leave:
-        self._slots -= slot
+    def _grant(self, waiter: _Waiter, now_ns: int) -> Leave:
+        plan = self._plans.get((waiter.charges, waiter.priority)) or self._plan(
+            waiter.charges, waiter.priority, "a waiter"
+        )
+        self._places[waiter.way] -= 1
         for budget, weight, _ in plan:
             budget.send(weight)
-        return Leave(charges, plan, now_ns, slot)
+        return Leave(waiter.charges, plan, now_ns, waiter.way)
 
     def _serve(self) -> None:
         """Let go whoever may, in order; then see to it that somebody looks again in time."""
@@ -220,18 +241,15 @@ class Limiter:
                 continue
             ready_ns = self._ready_ns(waiter.charges, waiter.priority, now_ns)
             is_first = taken.isdisjoint(name for name, _ in waiter.charges)
-            if is_first and ready_ns <= now_ns:
-                plan = self._plans.get((waiter.charges, waiter.priority)) or self._plan(
-                    waiter.charges, waiter.priority, "a waiter"
-                )
-                slot = waiter.priority not in _URGENT
-                waiter.granted.set_result(self._grant(waiter.charges, plan, slot, now_ns))
-            elif (ready_ns != _NEVER_NS and ready_ns > waiter.deadline_ns) or now_ns > waiter.deadline_ns:
-                clear_ns = waiter.deadline_ns if ready_ns == _NEVER_NS else ready_ns
-                waiter.granted.set_exception(TooLong(max(1, clear_ns - now_ns)))
+            if is_first and ready_ns <= now_ns and self._has_place(waiter.priority, waiter.way):
+                waiter.granted.set_result(self._grant(waiter, now_ns))
+            elif ready_ns > waiter.deadline_ns or now_ns > waiter.deadline_ns:
+                waiter.granted.set_exception(TooLong(max(1, ready_ns - now_ns)))
             else:
-                taken.update(name for name, _ in waiter.charges)
-                look_again_ns = min(look_again_ns, ready_ns if is_first else _NEVER_NS, waiter.deadline_ns + 1)
+                if not is_first or ready_ns > now_ns:  # who waits for a place alone holds up no budget
+                    taken.update(name for name, _ in waiter.charges)
+                wake_ns = ready_ns if is_first and ready_ns > now_ns else _NEVER_NS
+                look_again_ns = min(look_again_ns, wake_ns, waiter.deadline_ns + 1)
                 continue
             self._waiters.remove(waiter)
         if look_again_ns < min(self._alarm_ns, _NEVER_NS):

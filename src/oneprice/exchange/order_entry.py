@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from oneprice.errors import ExchangeAPIError, NetworkError, Outcome, RateLimitError
-from oneprice.exchange.limiter import Leave, TooLong
+from oneprice.errors import AuthenticationError, ExchangeAPIError, NetworkError, Outcome, RateLimitError
+from oneprice.exchange.limiter import Leave, TooLong, Way
 from oneprice.exchange.rest import RestClient
 from oneprice.exchange.session import HangUp
 from oneprice.model import NewOrder, Order, OrderRef, SymbolInfo
@@ -49,13 +49,15 @@ class EntryTalk:
         return await self._ask(leave, lambda number, now_ns: self._entry.cancel(ref, number, now_ns))
 
     async def _leave(self, what: str, listing: SymbolInfo, priority: Priority) -> Leave:
+        if not self._rest.venue_clock.is_known:
+            await self._rest.measure_clock()
         charges = self._account.entry_charges(what, listing)
-        leave = self._rest.limiter.take(charges, priority, what)
+        leave = self._rest.limiter.take(charges, priority, Way.SOCKET, what)
         if leave is not None:
             return leave
         deadline_ns = self._clock.monotonic_ns() + round(self._timeout_s * 1e9)
         try:
-            return await self._rest.limiter.wait(charges, priority, deadline_ns)
+            return await self._rest.limiter.wait(charges, priority, Way.SOCKET, deadline_ns)
         except TooLong as late:
             raise self._rest.unsent(f"{what} order", late.wait_ns) from None
 
@@ -86,7 +88,10 @@ class EntryTalk:
                 limiter.land(leave)
 
     def _late(self, number: int) -> None:
-        answered, leave = self._waiting.pop(number)
+        waiting = self._waiting.pop(number, None)
+        if waiting is None:  # it was answered in this very turn of the loop
+            return
+        answered, leave = waiting
         self._rest.limiter.land(leave)
         self._rest.figures.network_failures += 1
         reason = f"{self._account.venue}: no answer to an order command within {self._timeout_s:g} s"
@@ -149,6 +154,8 @@ class EntryTalk:
             rest.figures.venue_errors += 1
             if isinstance(event.result, RateLimitError):
                 rest.keep_still(event.result, False, leave.charges, now_ns)
+            elif isinstance(event.result, AuthenticationError):
+                rest.venue_clock.forget()  # it may have been our idea of the venue's time
             answered.set_exception(event.result)
         else:
             answered.set_result(event.result)

@@ -10,7 +10,9 @@ import msgspec
 
 from oneprice.errors import (
     ConfigError,
+    DuplicateOrderError,
     ExchangeAPIError,
+    InvalidRequestError,
     InvariantError,
     NetworkError,
     NotSupported,
@@ -49,6 +51,8 @@ from oneprice.ports import Chance, Clock, Network
 from oneprice.venues.kit import FillsQuery, Priority, PrivateMarket, PublicMarket, Support
 
 FILL_PAGES_MAX = 200
+_CLOCK_DOUBT_NS = 1_000_000_000
+"""Our idea of the venue's time may be behind: a fill of just now is not to be left out for that."""
 
 
 class PrivateExchange:
@@ -136,7 +140,11 @@ class PrivateExchange:
     # ---- its life
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -173,12 +181,13 @@ class PrivateExchange:
         """Send an order, once. `hedge`: it lowers a risk, so it goes before other orders where a limit binds.
 
         The answer is what is known when it comes; the private stream tells the rest. Raises InvalidOrderError and
-        NotSupported (nothing was sent), RateLimitError, NetworkError and other ExchangeAPIErrors. Their `outcome`
+        NotSupported (nothing was sent), DuplicateOrderError (also unsent, for an id that was used here), RateLimitError, NetworkError and other ExchangeAPIErrors. Their `outcome`
         says what may be concluded: after UNKNOWN the order may be live, and `find` looks for it.
         """
         require_legal(order)
         if not self._knows_listings:
             await self._listings()
+        self._require_new(order)
         priority = Priority.HEDGE if hedge else Priority.ORDER
         call = self._account.place(order)  # raises before anything is kept or sent
         self._following.add(order.listing)
@@ -206,12 +215,20 @@ class PrivateExchange:
         told = told or Order(listing=order.listing, venue_order_id="", status=OrderStatus.NEW)
         return self._following.told(told, ref)
 
+    def _require_new(self, order: NewOrder) -> None:
+        """An id is sent once: some venues would take it for another order. Raises DuplicateOrderError, unsent."""
+        if self.view.has(order.client_order_id):
+            name = f"{self._account.venue}-{self._account.kind.value}"
+            told = f"an order {order.client_order_id!r} was sent before; `find` looks for it. Not sent"
+            raise DuplicateOrderError(name, told, outcome=Outcome.NOT_SENT)
+
     def _failed(self, order: NewOrder, error: NetworkError | ExchangeAPIError) -> None:
-        """Keep what an error proves, and no more."""
+        """Keep what an error proves, and no more. A duplicate proves that the venue has an order of this name."""
         if error.outcome is Outcome.NOT_SENT:
             self.view.drop(order.client_order_id)
             return
-        status = OrderStatus.REJECTED if error.outcome is Outcome.REJECTED else OrderStatus.UNKNOWN
+        is_refused = error.outcome is Outcome.REJECTED and not isinstance(error, DuplicateOrderError)
+        status = OrderStatus.REJECTED if is_refused else OrderStatus.UNKNOWN
         settled = self.view.settle(order.client_order_id, status, str(error))
         if settled is not None:
             self._following.tell_order(settled)
@@ -224,8 +241,13 @@ class PrivateExchange:
         """
         if not self._account.batch_max:
             raise NotSupported(f"{self._account.venue}-{self._account.kind.value} takes one order at a time")
-        for order in orders:
+        for place, order in enumerate(orders):
             require_legal(order)
+            self._require_new(order)
+            if any(order.client_order_id == other.client_order_id for other in orders[:place]):
+                raise InvalidRequestError(
+                    self._account.venue, f"{order.client_order_id!r} is there twice", outcome=Outcome.NOT_SENT
+                )
         await self._listings()
         results: list[Order | ExchangeAPIError] = []
         for start in range(0, len(orders), self._account.batch_max):
@@ -243,6 +265,10 @@ class PrivateExchange:
             told = [ExchangeAPIError(self._account.venue, str(error), outcome=error.outcome) for _ in orders]
         except ExchangeAPIError as error:
             told = [error for _ in orders]
+        except BaseException:
+            for order in orders:
+                self.view.settle(order.client_order_id, OrderStatus.UNKNOWN, "given up while it was on its way")
+            raise
         results: list[Order | ExchangeAPIError] = []
         for order, one in zip(orders, told, strict=True):
             if isinstance(one, ExchangeAPIError):
@@ -303,9 +329,9 @@ class PrivateExchange:
         """All fills of a listing since then (venue's time), or of one order, oldest first, each once."""
         await self._listings()
         listing = await self.public.rules(listed)
-        now_ns = self._rest.venue_clock.now_ns()
+        until_ns = 0 if venue_order_id else self._rest.venue_clock.now_ns() + _CLOCK_DOUBT_NS
         query: FillsQuery | None = FillsQuery(
-            listing=listing, since_ns=since_ns, until_ns=now_ns, venue_order_id=venue_order_id
+            listing=listing, since_ns=since_ns, until_ns=until_ns, venue_order_id=venue_order_id
         )
         found: dict[str, Fill] = {}
         for _ in range(FILL_PAGES_MAX):

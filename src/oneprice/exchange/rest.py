@@ -8,6 +8,8 @@ import ssl
 from typing import TypeVar, cast
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from oneprice.errors import (
     AuthenticationError,
     ConfigError,
@@ -20,7 +22,7 @@ from oneprice.errors import (
 from oneprice.exchange.clock import VenueClock
 from oneprice.exchange.config import RequestConfig
 from oneprice.exchange.figures import RestFigures
-from oneprice.exchange.limiter import ALL, PARTS, Charges, Leave, Limiter, TooLong
+from oneprice.exchange.limiter import ALL, PARTS, Charges, Leave, Limiter, TooLong, Way
 from oneprice.ports import Chance, Clock, HttpLine, HttpResponse, Network
 from oneprice.venues.kit.account import PrivateMarket, Wire
 from oneprice.venues.kit.contract import Call, Charge, Priority, PublicMarket, Request, Response
@@ -58,7 +60,14 @@ class RestClient:
         self._config, self._tls = config or RequestConfig(), tls
         self._account = account
         parts = ALL if account is None else PARTS
-        self._limiter = Limiter(market.budgets, self._config.budget_share, self._config.concurrency_max, clock, parts)
+        self._limiter = Limiter(
+            market.budgets,
+            self._config.budget_share,
+            clock,
+            pool=self._config.concurrency_max,
+            line=self._config.order_connections,
+            parts=parts,
+        )
         if account is not None:
             self._limiter.add(account.budgets)
         self._charges: dict[tuple[str, int, Charges], Charges] = {}
@@ -94,7 +103,11 @@ class RestClient:
         if request.signed and not self.venue_clock.is_known:
             await self.measure_clock()
         if request.priority in _ONCE:
-            return self._read(call, await self._exchange(request))
+            try:
+                return self._read(call, await self._exchange(request))
+            except AuthenticationError:
+                self.venue_clock.forget()  # it may have been our idea of the venue's time: the next one measures anew
+                raise
         tries = self._config.attempts_max if _is_harmless(request) else 1
         tried = 0
         while True:
@@ -127,6 +140,9 @@ class RestClient:
     async def measure_clock(self) -> None:
         """Ask the venue for its time. Raises what `fetch` raises."""
         call = self._market.server_time()
+        if self._account is not None:  # nothing can be signed without it, a cancel neither
+            request = msgspec.structs.replace(call.request, priority=Priority.CANCEL)
+            call = Call(request, call.read)
         began_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
         venue_ns = await self.run(call)
         self.venue_clock.sample(venue_ns, wall_ns, self._clock.monotonic_ns() - began_ns)
@@ -154,14 +170,14 @@ class RestClient:
             self._line = self._network.open_line(self._market.rest_url, connections=count, tls=self._tls)
         return self._line
 
-    async def _admit(self, request: Request, charges: Charges) -> Leave:
+    async def _admit(self, request: Request, charges: Charges, way: Way) -> Leave:
         """Wait for the turn."""
         began_ns = self._clock.monotonic_ns()
         deadline_ns = began_ns + self._config.wait_max_ms * 1_000_000
         try:
             if self._closed:
                 raise NetworkError(f"{self._market.venue}: the exchange object is closed", Outcome.NOT_SENT)
-            leave = await self._limiter.wait(charges, request.priority, deadline_ns)
+            leave = await self._limiter.wait(charges, request.priority, way, deadline_ns)
         except TooLong as late:
             if self._closed:
                 raise NetworkError(f"{self._market.venue}: the exchange object is closed", Outcome.NOT_SENT) from None
@@ -184,13 +200,14 @@ class RestClient:
         """One request and its answer, not judged yet. What it holds of the limits lands whatever happens."""
         charges = self._charges.get((request.budget, request.weight, request.also)) or self._charges_of(request)
         limiter, figures = self._limiter, self.figures
-        leave = None if self._closed else limiter.take(charges, request.priority, request.path)
+        way = Way.LINE if request.priority in _AT_ONCE and not request.origin else Way.POOL
+        leave = None if self._closed else limiter.take(charges, request.priority, way, request.path)
         if leave is None:
-            leave = await self._admit(request, charges)
+            leave = await self._admit(request, charges, way)
         try:
             wire = self._wire(request)
             figures.requests += 1
-            if request.priority in _AT_ONCE and not request.origin:
+            if way is Way.LINE:
                 line = self._line or self._open_line()
                 answer: HttpResponse = await line.request(
                     wire.method,
@@ -261,15 +278,14 @@ class RestClient:
         )
 
     def keep_still(self, error: RateLimitError, banned: bool, charges: Charges, now_ns: int) -> None:
-        """After a refusal: the whole market when the venue says for how long, or bans; else these budgets' windows."""
+        """After a refusal: these budgets pause, so that a limit on orders does not keep cancels from going out. After a
+        ban the whole market does."""
         self.figures.rate_limited += 1
-        if error.retry_after_ms is not None:
-            still_ns = error.retry_after_ms * 1_000_000
-        elif banned:
-            still_ns = self._config.ban_ms * 1_000_000
-        else:
-            self._limiter.block(charges, now_ns)
+        told_ms = error.retry_after_ms
+        if not banned:
+            self._limiter.block(charges, now_ns, None if told_ms is None else told_ms * 1_000_000)
             return
+        still_ns = (self._config.ban_ms if told_ms is None else told_ms) * 1_000_000
         self._limiter.still_until_ns = max(self._limiter.still_until_ns, now_ns + still_ns)
 
     async def _clock_was_wrong(self, error: AuthenticationError, again: bool) -> bool:

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from oneprice.errors import ExchangeAPIError, InvalidResponseError, NetworkError
+from oneprice.errors import ExchangeAPIError, NetworkError
 from oneprice.exchange.config import ConnectionConfig
 from oneprice.exchange.interfaces import SessionState
 from oneprice.ports import Chance, Clock, Network, WebSocket
@@ -32,7 +32,7 @@ class Talk(Protocol):
         """The connection stands: say what has to be said first."""
 
     def heard(self, payload: bytes, binary: bool) -> None:
-        """A message. Raises InvalidResponseError, which ends the connection, or HangUp."""
+        """A message. Raises ExchangeAPIError, which ends the connection, or HangUp."""
 
     def ping(self) -> bytes | None:
         """Our application-level ping; None where protocol pings do."""
@@ -57,11 +57,15 @@ class _Ears:
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
         self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.refused: ExchangeAPIError | None = None
 
     def on_frame(self, payload: bytes, binary: bool) -> None:
         try:
             self._talk.heard(payload, binary)
-        except (HangUp, InvalidResponseError, ExchangeAPIError) as error:
+        except HangUp as told:
+            self.end(str(told))
+        except ExchangeAPIError as error:
+            self.refused = self.refused or error
             self.end(str(error))
 
     def on_closed(self, reason: str) -> None:
@@ -70,6 +74,12 @@ class _Ears:
     def end(self, reason: str) -> None:
         if not self.over.done():
             self.over.set_result(reason)
+
+    def why(self) -> str:
+        """Why the connection is over. Raises what the venue refused."""
+        if self.refused is not None:
+            raise self.refused
+        return self.over.result()
 
 
 class Session:
@@ -97,6 +107,7 @@ class Session:
         self.state = SessionState.CONNECTING
         self.reason = "not connected yet"
         self.connects = 0
+        self.error: NetworkError | ExchangeAPIError | None = None  # of the last attempt, if it failed
 
     async def run(self) -> None:
         """Keep the connection for ever."""
@@ -106,6 +117,7 @@ class Session:
             try:
                 await self._connection()
             except (NetworkError, ExchangeAPIError) as error:
+                self.error = error
                 self._to(SessionState.RECONNECTING, str(error))
             lived_s = (self._clock.monotonic_ns() - began_ns) / 1e9
             failures = 0 if lived_s > self._config.reconnect_max_ms / 1e3 else failures + 1
@@ -132,6 +144,9 @@ class Session:
         try:
             talk.opened(socket.send)
             reason = await self._serve(talk, ears, socket)
+        except (NetworkError, ExchangeAPIError) as error:
+            self.error, reason = error, str(error)
+            raise
         finally:
             socket.close("done")
             self._to(SessionState.RECONNECTING, reason)
@@ -148,17 +163,18 @@ class Session:
             tasks.append(late)
             await _first(ready, late, watch, ears.over)
             if ears.over.done():
-                return ears.over.result()
+                return ears.why()
             if not ready.done() and not watch.done():
                 raise NetworkError(f"{self._name}: not logged in within {self._config.ready_within_ms} ms")
             if ready.done():
                 await ready
+                self.error = None
                 self._to(SessionState.OPEN, "")
                 upkeep = asyncio.ensure_future(talk.upkeep())
                 tasks.append(upkeep)
                 await _first(watch, upkeep, ears.over)
             if ears.over.done():
-                return ears.over.result()
+                return ears.why()
             for task in (watch, upkeep):
                 if task is not None and task.done():
                     await task

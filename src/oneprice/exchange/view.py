@@ -58,6 +58,10 @@ class OrderView:
             return _pending(sent)
         return known
 
+    def has(self, client_order_id: str) -> bool:
+        """Whether an order of this name was sent, or told of."""
+        return client_order_id in self._sent or client_order_id in self._open or client_order_id in self._ended
+
     def expect(self, order: NewOrder) -> None:
         """An order is about to be sent."""
         self._sent[order.client_order_id] = order
@@ -82,7 +86,11 @@ class OrderView:
         """What is known now, if the message brought anything new; else None."""
         name = self._name(told.listing, told.venue_order_id, told.client_order_id)
         if told.client_order_id and name != told.client_order_id:
-            name = self._rename(name, told.client_order_id)
+            ours = self._known(name)
+            if ours is not None and ours.client_order_id:  # the venue may tell the name of the cancel that ended it
+                told = msgspec.structs.replace(told, client_order_id=ours.client_order_id)
+            else:
+                name = self._rename(name, told.client_order_id)
         if name in self._sent and _is_whole(told):
             merged = told  # the common case: the first that is told, and all that there is to tell
         else:

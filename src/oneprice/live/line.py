@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import zlib
 from collections import deque
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -19,6 +19,9 @@ from oneprice.live.tls import refusal
 
 _PORTS = {"http": 80, "https": 443}
 _HEADER_BYTES_MAX = 65_536
+_HEADS_MAX = 64
+_HEADERS_OF_KEPT_MAX = 3  # where a signature is among them there are more
+_BODILESS = frozenset({"GET", "DELETE"})
 _TIMER_GRAIN_S = 0.001
 _DECODERS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -34,9 +37,7 @@ class HeaderView(Mapping[str, str]):
 
     def _all(self) -> dict[str, str]:
         if self._named is None:
-            self._named = {
-                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._raw.items()
-            }
+            self._named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._raw.items()}
         return self._named
 
     def __getitem__(self, name: str) -> str:
@@ -205,6 +206,7 @@ class Line:
         self._waiting: deque[asyncio.Future[LineConnection | None]] = deque()  # None: room for a new one
         self._opening = 0
         self._closed = False
+        self._heads: dict[tuple[str, str, tuple[tuple[str, str], ...]], bytes] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self.opened = 0
@@ -226,20 +228,18 @@ class Line:
         self,
         method: str,
         target: str,
-        headers: Sequence[tuple[str, str]],
+        headers: tuple[tuple[str, str], ...],
         body: bytes,
         *,
         timeout_s: float,
         bytes_max: int,
     ) -> Awaitable[HttpAnswer]:
         """One request, one whole answer, whatever its status. It leaves in this call where a connection is free."""
-        lines = [method, " ", self._prefix, target, self._fixed]
-        for name, value in headers:
-            lines += (name, ": ", value, "\r\n")
-        if body or method not in ("GET", "DELETE"):
-            lines.append(f"Content-Length: {len(body)}\r\n")
-        lines.append("\r\n")
-        whole = "".join(lines).encode("latin-1") + body
+        head = self._heads.get((method, target, headers)) or self._head(method, target, headers)
+        if body or method not in _BODILESS:
+            whole = b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+        else:
+            whole = head + b"\r\n"
         deadline = self.loop.time() + timeout_s
         if self._timer is None or deadline < self._timer_at:
             self._arm(deadline)
@@ -247,6 +247,18 @@ class Line:
         if connection is None:
             return self._later(whole, bytes_max, deadline, timeout_s)
         return connection.send(whole, bytes_max, deadline)
+
+    def _head(self, method: str, target: str, headers: tuple[tuple[str, str], ...]) -> bytes:
+        """Request line and headers. Those without a query are likely to come again, and are kept."""
+        lines = [method, " ", self._prefix, target, self._fixed]
+        for name, value in headers:
+            lines += (name, ": ", value, "\r\n")
+        head = "".join(lines).encode("latin-1")
+        if "?" not in target and len(headers) <= _HEADERS_OF_KEPT_MAX:
+            if len(self._heads) >= _HEADS_MAX:
+                self._heads.clear()
+            self._heads[method, target, headers] = head
+        return head
 
     async def _later(self, whole: bytes, bytes_max: int, deadline: float, timeout_s: float) -> HttpAnswer:
         for one in [one for one in self._connections if one.is_given_up]:

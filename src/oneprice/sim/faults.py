@@ -38,12 +38,12 @@ class FaultKind(StrEnum):
     REJECT_ORDER = "reject_order"  # an order is refused for want of balance, whatever the balance is
     HALT = "halt"  # orders in the instruments whose key contains `target` are refused: trading is halted
     MAINTENANCE = "maintenance"  # REST and private commands are answered with the venue's unavailable error
-    BAN = "ban"  # REST answers as to a banned address
+    BAN = "ban"  # REST and websocket handshakes are answered as to a banned address
     CLOCK_SKEW = "clock_skew"  # the venue's clock is `delay_ms` ahead; negative: behind
 
 
 ANSWERED = (FaultKind.BAN, FaultKind.MAINTENANCE, FaultKind.REST_ERROR, FaultKind.RATE_LIMIT)
-"""Faults that answer REST requests in the place of their handlers, the first that is on."""
+"""Faults that answer REST requests in the place of their handlers, the first that is on. BAN answers handshakes too."""
 
 _BY_COUNT = frozenset(
     {

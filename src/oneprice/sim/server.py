@@ -320,10 +320,10 @@ class SimServer:
         slow = self.faults.active(FaultKind.SLOW, name)
         if slow is not None:
             await asyncio.sleep(slow.delay_ms / 1e3)
-        if request.headers.get("Upgrade", "").lower() != "websocket":
-            for kind in ANSWERED:
-                if self.faults.hit(kind, name) is not None:
-                    return self.fault_answer(request, kind)
+        is_handshake = request.headers.get("Upgrade", "").lower() == "websocket"
+        for kind in (FaultKind.BAN,) if is_handshake else ANSWERED:
+            if self.faults.hit(kind, name) is not None:
+                return self.fault_answer(request, kind)
         return await handler(request)
 
     async def _serve_socket(

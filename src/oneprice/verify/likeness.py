@@ -11,6 +11,9 @@ from oneprice.model import BookLevel, OrderBook
 Sides = tuple[tuple[BookLevel, ...], tuple[BookLevel, ...]]
 
 
+FLEETING_MAX = 0.3
+
+
 class Likeness(NamedTuple):
     """`compared` levels of both sides, of which `different` are not the same. `exact`: at the very same sequence
     number; else between two of ours, and a level counts as the same if it is that of one of them."""
@@ -23,6 +26,11 @@ class Likeness(NamedTuple):
     def same(self) -> bool:
         """No level is different."""
         return not self.different
+
+    @property
+    def agrees(self) -> bool:
+        """The same; between two numbers some levels may have come and gone without our seeing them."""
+        return self.same or not self.exact and len(self.different) <= FLEETING_MAX * self.compared
 
     def __str__(self) -> str:
         where = "at the same number" if self.exact else "between two numbers"

@@ -51,6 +51,7 @@ body:has(#show-fail:checked) section:has(.cards):not(:has(.has-fail)),
 body:has(#show-skip:checked) section:has(.cards):not(:has(.has-skip)) { display: none; }
 @media (max-width: 760px) { .cards thead { display: none; } .cards tr, .cards td { display: block; border: 0; }
   .cards tr { border-top: 1px solid var(--line); padding: 6px 0; } .cards td { padding: 3px 12px; }
+  .result::before { content: attr(data-market) " "; margin-right: 8px; color: var(--quiet); font-size: 13px; }
   .map { display: block; overflow-x: auto; } }
 @media print { nav { display: none; } body { max-width: none; } tr { break-inside: avoid; } }
 """

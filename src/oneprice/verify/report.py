@@ -120,14 +120,12 @@ def _when(wall_ns: int) -> str:
 
 def _filters(report: Report) -> str:
     """Which rows are shown: without a script, by the style alone."""
-    rows = (
-        ("all", "all cards", len(_numbers(report))),
-        *((one.value, one.value, report.count(one)) for one in Verdict),
-    )
+    counts = [(one.value, report.count(one)) for one in Verdict]
+    rows = [("all", sum(count for _, count in counts)), *counts]
     parts = [
         f'<label><input type="radio" name="show" id="show-{key}"{" checked" if key == "all" else ""}>'
-        f"{escape(word)} <b>{count}</b></label>"
-        for key, word, count in rows
+        f"{key} <b>{count}</b></label>"
+        for key, count in rows
     ]
     return f"<nav aria-label='which cards to show'>{''.join(parts)}</nav>"
 
@@ -167,7 +165,7 @@ def _area(report: Report, area: Area) -> str:
         if known.area is not area:
             continue
         verdicts = " ".join(sorted({f"has-{one.verdict.value}" for one in found if one is not None}))
-        cells = "".join(_cell(one) for one in found)
+        cells = "".join(_cell(one, market.market) for one, market in zip(found, report.markets, strict=True))
         rows.append(
             f'<tr id="c{number}" class="{verdicts}"><td class="number">{number}</td>'
             f"<td class=card><b>{escape(known.title)}</b><p>{escape(known.did)}</p></td>{cells}</tr>"
@@ -178,12 +176,12 @@ def _area(report: Report, area: Area) -> str:
     )
 
 
-def _cell(result: CardResult | None) -> str:
+def _cell(result: CardResult | None, market: str) -> str:
     if result is None:
-        return '<td class="result quiet">not tried</td>'
+        return f'<td class="result quiet" data-market="{escape(market)}">not tried</td>'
     verdict = result.verdict.value
     return (
-        f'<td class="result {verdict}"><span class="verdict">{verdict}</span>'
+        f'<td class="result {verdict}" data-market="{escape(market)}"><span class="verdict">{verdict}</span>'
         f'<span class="quiet seconds">{result.seconds:.2f} s</span><p>{escape(result.saw)}</p></td>'
     )
 

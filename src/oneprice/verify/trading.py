@@ -13,6 +13,7 @@ import msgspec
 
 from oneprice.errors import ExchangeAPIError, OrderNotFoundError, Outcome
 from oneprice.exchange import AccountConfig, AccountEvent, ConnectionConfig, PrivateExchange, RequestConfig
+from oneprice.exchange.limiter import Way
 from oneprice.exchange.rest import charges_of
 from oneprice.model import Fill, NewOrder, Order, OrderRef, OrderStatus, Position, Side, SymbolInfo, TimeInForce
 from oneprice.venues.kit import Credentials, OrderUpdate, Priority
@@ -27,6 +28,7 @@ INTO = Decimal("-0.005")
 """So far into the other side that an order fills, as `away` of `Bench.order`."""
 FAR_INTO = Decimal("-0.01")
 _LOOK_EVERY_S = 0.05
+_NOTHING = Decimal(0)
 _TURN_WITHIN_NS = 20_000_000_000
 
 
@@ -103,11 +105,8 @@ async def turn(bench: Bench, order: NewOrder) -> None:
     charges = charges_of(codec.place(order).request)
     limiter = trader.rest.limiter
     limiter.require(charges, "an order of a card")
-    leave = limiter.take(charges, Priority.ORDER, "an order of a card")
-    if leave is None:
-        deadline_ns = bench.ports.clock.monotonic_ns() + _TURN_WITHIN_NS
-        leave = await limiter.wait(charges, Priority.ORDER, deadline_ns)
-    limiter.land(leave)
+    deadline_ns = bench.ports.clock.monotonic_ns() + _TURN_WITHIN_NS
+    limiter.land(await limiter.wait(charges, Priority.ORDER, Way.SOCKET, deadline_ns))
 
 
 async def place(bench: Bench, account: PrivateExchange, order: NewOrder) -> Order:
@@ -177,11 +176,12 @@ async def taken(bench: Bench, account: PrivateExchange, order: NewOrder) -> Take
     return Taken(order, over, await fills_of(bench, account, over))
 
 
-async def undo(bench: Bench, account: PrivateExchange, was: Taken) -> None:
-    """Trade back, as far as it is worth an order: what cards leave behind should cost little."""
+async def undo(bench: Bench, account: PrivateExchange, was: Taken, but: Decimal = _NOTHING) -> None:
+    """Trade back, as far as it is worth an order: what cards leave behind should cost little. `but`: so much of it was
+    traded back already."""
     listing = was.wanted.listing
     perpetual = bench.market.kind.value != "spot"
-    quantity = was.filled
+    quantity = (was.order.filled_quantity or _NOTHING) - but
     if not perpetual and was.wanted.side is Side.BUY:
         quantity -= sum(
             (fee.amount for fill in was.fills for fee in fill.fees or () if fee.asset == listing.symbol.base),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -62,9 +62,9 @@ from oneprice.venues.kit import (
     Wire,
     decode,
     invalid,
+    unless,
 )
 
-T = TypeVar("T")
 F = TypeVar("F")
 
 ENGINE_TIMEOUT_S = 10.0
@@ -359,20 +359,6 @@ class BinanceAccount:
     def _cancelled(self, rows: Sequence[CancelledRow], listing: SymbolInfo) -> list[Order]:
         single = [report for row in rows for report in (row.order_reports or [row])]
         return [order_of(row, listing, self._names) for row in single]
-
-
-def unless(call: Call[T], is_fine: Callable[[ExchangeAPIError], bool], value: T) -> Call[T]:
-    """The call, with `value` for an error that is none."""
-
-    def read(response: Response) -> T:
-        try:
-            return call.read(response)
-        except ExchangeAPIError as error:
-            if not is_fine(error):
-                raise
-            return value
-
-    return Call(call.request, read)
 
 
 def _query(path: str, query: tuple[tuple[str, str], ...], weight: int) -> Request:

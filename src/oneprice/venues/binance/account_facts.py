@@ -202,7 +202,7 @@ USDM_ACCOUNT = AccountFacts(
         Support("deposits and withdrawals", True, "90 days at a time, at the spot host"),
         Support("dead man's switch", True, "countdownCancelAll, for each listing"),
         Support("stream: orders", True, "by listen key"),
-        Support("stream: fills", True, "first without fees (TRADE_LITE), then with them"),
+        Support("stream: fills", True, "with fees (ORDER_TRADE_UPDATE)"),
         Support("stream: balances", True, "wallet balance of what changed"),
         Support("stream: positions", True, "of what changed"),
         Support("websocket order entry", True, "ws-fapi v1; Ed25519 keys log in once"),

@@ -2,7 +2,7 @@
 
 Sources: binance-spot-api-docs errors.md; USDⓈ-M futures error codes. A code says REJECTED unless Binance
 itself calls the execution unknown; a code that is not here says nothing. -1010, -2010 and -2011 mean what their words
-say.
+say. -1008 is an overload of the venue's, not a count of ours: pausing for a window would keep cancels back too.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ _BAD_REQUEST = (
 
 _SPOT_CODES: Mapping[Rule | type[ExchangeAPIError], str] = {
     AuthenticationError: "-1002 -1021 -1022 -1131 -2008 -2014 -2015",
-    RateLimitError: "-1003 -1008 -1015 -1034",
+    RateLimitError: "-1003 -1015 -1034",
     _UNKNOWN: "-1000 -1001 -1006 -1007",
-    VenueUnavailableError: "-1016",
+    VenueUnavailableError: "-1008 -1016",
+    TradingDisabledError: "-1122 -2016",
     InvalidOrderError: "-1013 -1111 -2010 -2011 -2022",
     Rule(InvalidOrderError, Outcome.UNKNOWN): "-2021",  # cancel-replace: one half was done
     OrderNotFoundError: "-2013 -2026",
@@ -47,16 +48,17 @@ _SPOT_CODES: Mapping[Rule | type[ExchangeAPIError], str] = {
 
 _USDM_CODES: Mapping[Rule | type[ExchangeAPIError], str] = {
     AuthenticationError: "-1002 -1021 -1022 -1099 -1131 -2008 -2014 -2015 -2017 -5028",
-    RateLimitError: "-1003 -1008 -1015 -1034",
+    RateLimitError: "-1003 -1015 -1034",
     _UNKNOWN: "-1000 -1001 -1006 -1007",
-    VenueUnavailableError: "-1016",
+    VenueUnavailableError: "-1008 -1016",
     InsufficientBalanceError: "-2018 -2019 -2024 -4050 -4051",
-    InvalidOrderError: "-1013 -1111 -2010 -2011 -2021 -2022 -2025 -2026 -4001 -4002 -4003 -4004 -4005 -4014 -4016 "
-    "-4023 -4024 -4045 -4061 -4118 -4131 -4164 -4531 -5021 -5022",
+    InvalidOrderError: "-1013 -1111 -2010 -2011 -2020 -2021 -2022 -2025 -2026 -2027 -2028 -4001 -4002 -4003 -4004 "
+    "-4005 -4013 -4014 -4016 -4023 -4024 -4045 -4060 -4061 -4062 -4118 -4131 -4164 -4531 -5021 -5022",
     DuplicateOrderError: "-4116",
     OrderNotFoundError: "-2013",
-    TradingDisabledError: "-4087 -4088 -4140 -4141 -4192 -4400 -4401 -4402 -4411",
-    InvalidRequestError: _BAD_REQUEST + " -4021 -4046 -4059 -4067 -4068 -4120",
+    TradingDisabledError: "-1122 -2016 -2023 -4087 -4088 -4140 -4141 -4192 -4400 -4401 -4402 -4411",
+    InvalidRequestError: _BAD_REQUEST + " -1136 -4015 -4021 -4028 -4046 -4055 -4059 -4067 -4068 -4082 -4120 "
+    "-4202 -4203 -4205 -4206 -4208 -4403",
 }
 
 _WORDS = (

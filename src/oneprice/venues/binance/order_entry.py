@@ -83,7 +83,7 @@ class BinanceOrderEntry:
         if frame.id is None and frame.error is not None:
             return [_refusal(failure(frame, self._table))]
         if frame.event:
-            return self._event(bytes(frame.event), payload)
+            return self._event(bytes(frame.event))
         raise invalid(self._venue, "order entry", "no known kind of message", payload)
 
     def ping(self, time_ns: int) -> bytes | None:
@@ -117,11 +117,10 @@ class BinanceOrderEntry:
         except ExchangeAPIError as error:
             return error
 
-    def _event(self, event: bytes, payload: bytes) -> list[EntryEvent]:
+    def _event(self, event: bytes) -> list[EntryEvent]:
+        """Nothing but the server's end matters here: commands that wait are not to be lost for an event that is new."""
         kind = decode(event, Kind, venue=self._venue, what="order entry").e
-        if kind == "serverShutdown":
-            return [Closing("the server restarts soon")]
-        raise invalid(self._venue, "order entry", f"an event {kind!r} that was not subscribed to", payload)
+        return [Closing("the server restarts soon")] if kind == "serverShutdown" else []
 
 
 def _refusal(error: ExchangeAPIError) -> Refusal:

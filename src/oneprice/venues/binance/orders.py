@@ -5,7 +5,6 @@ Source: binance-spot-api-docs rest-api.md "New order", enums.md; USDⓈ-M "New O
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from urllib.parse import quote
@@ -17,7 +16,7 @@ from oneprice.model import Fee, Fill, MarketKind, NewOrder, Order, OrderRef, Ord
 from oneprice.model import SymbolInfo as Listing
 from oneprice.venues.binance.bodies import MS, ZERO
 from oneprice.venues.binance.names import Names
-from oneprice.venues.kit import CLIENT_ORDER_ID, BodyError, Millis, Number, Sequenced
+from oneprice.venues.kit import CLIENT_ID, BodyError, Millis, Number, Sequenced, is_amount, nonsense, plain
 
 STATUSES: Mapping[str, OrderStatus] = {
     "NEW": OrderStatus.NEW,
@@ -43,7 +42,6 @@ _RESTING: Mapping[str, TimeInForce] = {
     "GTX": TimeInForce.GTC,
 }
 _TEMPLATES_MAX = 4_096
-_CLIENT_ID = re.compile(CLIENT_ORDER_ID, re.ASCII)
 _SIDE_WORDS = {Side.BUY: "BUY", Side.SELL: "SELL"}
 _TIME_WORDS = {told: told.name for told in TimeInForce}
 
@@ -99,7 +97,7 @@ class OrderForms:
         price, quantity = order.price, order.quantity
         if price is None or quantity is None or order.type is OrderType.MARKET or order.quote_quantity is not None:
             return form_of(parameters(order, self._venue, self._kind)).encode()
-        if not (_is_sane(price) and _is_sane(quantity) and _CLIENT_ID.fullmatch(order.client_order_id)):
+        if not (is_amount(price) and is_amount(quantity) and CLIENT_ID.fullmatch(order.client_order_id)):
             _check(order, self._venue)
         key = (order.listing.venue_symbol, order.side, order.type, order.time_in_force, order.reduce_only)
         head, tail = self._templates.get(key) or self._template(key, order)
@@ -135,35 +133,10 @@ def which(ref: OrderRef, venue: str) -> tuple[tuple[str, str], ...]:
     raise InvalidOrderError(venue, "the reference names no order: neither id is given", outcome=Outcome.NOT_SENT)
 
 
-def plain(value: Decimal) -> str:
-    """Digits without exponent, and without zeros that a step would count as decimals."""
-    text = str(value)
-    if "E" in text:
-        text = format(value, "f")
-    if "." not in text or text[-1] != "0":
-        return text
-    return text.rstrip("0").rstrip(".")
-
-
 def _check(order: NewOrder, venue: str) -> None:
-    quantity, quote_quantity, price = order.quantity, order.quote_quantity, order.price
-    if not _CLIENT_ID.fullmatch(order.client_order_id):
-        why = f"client_order_id {order.client_order_id!r} is not of the form {CLIENT_ORDER_ID}"
-    elif not (_is_sane(quantity) and _is_sane(quote_quantity) and _is_sane(price)):
-        why = f"quantity {quantity}, quote_quantity {quote_quantity} and price {price} must be above 0 where given"
-    elif order.type is OrderType.MARKET:
-        if price is None and (quantity is None) != (quote_quantity is None):
-            return
-        why = "a MARKET order takes no price, and either quantity or quote_quantity"
-    elif price is not None and quantity is not None and quote_quantity is None:
-        return
-    else:
-        why = f"a {order.type.name} order takes price and quantity, and no quote_quantity"
-    raise InvalidOrderError(venue, why, outcome=Outcome.NOT_SENT)
-
-
-def _is_sane(amount: Decimal | None) -> bool:
-    return amount is None or (amount.is_finite() and amount > 0)
+    why = nonsense(order)
+    if why:
+        raise InvalidOrderError(venue, why, outcome=Outcome.NOT_SENT)
 
 
 # ---------------------------------------------------------------------- told
@@ -319,7 +292,7 @@ def _filled_quote(row: OrderRow, filled: Decimal | None) -> Decimal | None:
     told = row.cum_quote if row.cummulative_quote_qty is None else row.cummulative_quote_qty
     if told is None:
         return ZERO if filled is not None and not filled else None
-    return told if told >= 0 else None
+    return None if told < 0 or (filled and not told) else told
 
 
 def _fill(row: FillRow, listing: Listing, names: Names, side: Side, ids: tuple[str, str], time_ns: int) -> Fill:

@@ -99,7 +99,7 @@ def execution(told: ExecutionReport, names: Names) -> list[UserEvent]:
         quantity=None if quote_quantity else above_0(told.quantity),
         quote_quantity=quote_quantity,
         filled_quantity=checked(told.filled, told.quantity),
-        filled_quote=quote if quote is not None and quote >= 0 else None,
+        filled_quote=None if quote is None or quote < 0 or (told.filled and not quote) else quote,
         reason=reason,
         time_ns=told.time * MS,
         created_ns=told.created * MS,

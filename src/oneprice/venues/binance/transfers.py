@@ -33,9 +33,11 @@ _DEPOSITS: Mapping[int, TransferStatus] = {
 }
 _WITHDRAWALS: Mapping[int, TransferStatus] = {
     0: TransferStatus.PENDING,
+    1: TransferStatus.FAILED,  # cancelled; this and failure (5) stand in older documents alone
     2: TransferStatus.PENDING,
     3: TransferStatus.FAILED,
     4: TransferStatus.PENDING,
+    5: TransferStatus.FAILED,
     6: TransferStatus.DONE,
 }
 
@@ -67,8 +69,8 @@ class DepositRow(msgspec.Struct, rename="camel"):
     coin: str
     status: int
     insert_time: Millis
-    network: str = ""
-    tx_id: str = ""
+    network: str | None = None
+    tx_id: str | None = None
 
 
 class WithdrawalRow(msgspec.Struct, rename="camel"):
@@ -79,9 +81,9 @@ class WithdrawalRow(msgspec.Struct, rename="camel"):
     coin: str
     status: int
     apply_time: str
-    network: str = ""
+    network: str | None = None
     transaction_fee: Number | None = None
-    tx_id: str = ""
+    tx_id: str | None = None
 
 
 class Wallet:
@@ -150,12 +152,12 @@ class Wallet:
         return Transfer(
             id=row.id,
             asset=asset,
-            network=row.network,
+            network=row.network or "",
             amount=row.amount * coins,
             status=_DEPOSITS.get(row.status, TransferStatus.PENDING),
             venue_status=str(row.status),
             time_ns=row.insert_time * MS,
-            transaction=row.tx_id,
+            transaction=row.tx_id or "",
         )
 
     def _withdrawal(self, row: WithdrawalRow) -> Transfer:
@@ -163,13 +165,13 @@ class Wallet:
         return Transfer(
             id=row.id,
             asset=asset,
-            network=row.network,
+            network=row.network or "",
             amount=row.amount * coins,
             status=_WITHDRAWALS.get(row.status, TransferStatus.PENDING),
             venue_status=str(row.status),
             time_ns=_utc_ns(row.apply_time),
             fee=_times(row.transaction_fee, coins),
-            transaction=row.tx_id,
+            transaction=row.tx_id or "",
         )
 
 

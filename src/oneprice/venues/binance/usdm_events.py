@@ -66,20 +66,6 @@ class OrderTradeUpdate(msgspec.Struct):
     order: ChangedOrder = msgspec.field(name="o")
 
 
-class TradeLite(msgspec.Struct):
-    """`TRADE_LITE`: a fill, sooner than the order's own event and besides it."""
-
-    symbol: str = msgspec.field(name="s")
-    client_order_id: str = msgspec.field(name="c")
-    side: str = msgspec.field(name="S")
-    last_quantity: Number = msgspec.field(name="l")
-    last_price: Number = msgspec.field(name="L")
-    trade_id: Sequenced = msgspec.field(name="t")
-    order_id: Sequenced = msgspec.field(name="i")
-    time: Millis = msgspec.field(name="T")
-    is_maker: bool | None = msgspec.field(name="m", default=None)
-
-
 class ChangedAsset(msgspec.Struct):
     """An asset in ACCOUNT_UPDATE. `change`: without profit and commission."""
 
@@ -134,7 +120,7 @@ def order_update(told: OrderTradeUpdate, names: Names) -> list[UserEvent]:
         filled_quote=ZERO
         if not row.filled
         else row.last_price * row.filled
-        if row.filled == row.last_quantity
+        if row.filled == row.last_quantity and row.last_price
         else None,
         reduce_only=row.reduce_only,
         reason=reason,
@@ -143,11 +129,6 @@ def order_update(told: OrderTradeUpdate, names: Names) -> list[UserEvent]:
     if row.execution not in _MATCHES or not row.last_quantity:
         return [OrderUpdate(order)]
     return [FillUpdate(_fill(row, listing, fill_fees(row.commission_asset, row.commission, names))), OrderUpdate(order)]
-
-
-def trade_lite(told: TradeLite, names: Names) -> list[UserEvent]:
-    """The fill, its fees not told."""
-    return [FillUpdate(_fill(told, names.listing(told.symbol), None))]
 
 
 def account_update(told: AccountUpdate, names: Names) -> list[UserEvent]:
@@ -186,7 +167,7 @@ def _position(row: ChangedPosition, names: Names, time_ns: int) -> Position:
     )
 
 
-def _fill(row: ChangedOrder | TradeLite, listing: Listing, fees: tuple[Fee, ...] | None) -> Fill:
+def _fill(row: ChangedOrder, listing: Listing, fees: tuple[Fee, ...] | None) -> Fill:
     side = SIDES.get(row.side)
     if side is None or row.last_quantity <= 0 or row.last_price <= 0:
         raise BodyError(f"fill {row.trade_id}: {row.side!r} {row.last_quantity} at {row.last_price}")

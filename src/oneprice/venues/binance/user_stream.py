@@ -33,10 +33,8 @@ from oneprice.venues.binance.spot_events import (
 from oneprice.venues.binance.usdm_events import (
     AccountUpdate,
     OrderTradeUpdate,
-    TradeLite,
     account_update,
     order_update,
-    trade_lite,
 )
 from oneprice.venues.kit import (
     BodyError,
@@ -59,7 +57,6 @@ _SPOT: Mapping[str, Reading] = {
 }
 _USDM: Mapping[str, Reading] = {
     "ORDER_TRADE_UPDATE": (OrderTradeUpdate, order_update),
-    "TRADE_LITE": (TradeLite, trade_lite),
     "ACCOUNT_UPDATE": (AccountUpdate, account_update),
 }
 _CLOSING: Mapping[str, str] = {
@@ -67,15 +64,6 @@ _CLOSING: Mapping[str, str] = {
     "eventStreamTerminated": "the stream was ended",
     "listenKeyExpired": "the listen key has expired",
 }
-_UNUSED = frozenset(
-    (
-        *("listStatus", "externalLockUpdate"),
-        *("ACCOUNT_CONFIG_UPDATE", "MARGIN_CALL", "ALGO_UPDATE", "CONDITIONAL_ORDER_TRIGGER_REJECT"),
-        *("STRATEGY_UPDATE", "GRID_UPDATE"),
-    )
-)
-"""Events of order lists, stops and settings, none of which are made here; a margin call shows in positions too."""
-
 USDM_PING_EVERY_S = 30.0
 
 
@@ -137,7 +125,12 @@ class UsdmUserStream:
 
 
 def _events(event: bytes, known: Mapping[str, Reading], names: Names, venue: str) -> list[UserEvent]:
-    """What an event says; nothing for one that is known and of no use."""
+    """What an event says; nothing for all other kinds.
+
+    Those of today tell of order lists, stops and settings, none of which are made here; a margin call shows in
+    positions too. TRADE_LITE is a fill without its fee, which ORDER_TRADE_UPDATE brings a moment later: a fill counts
+    once, so with it. Binance adds kinds without notice.
+    """
     shown = b"(with a listen key)" if b"listenKey" in event else event
     try:
         kind = decode(event, Kind, venue=venue, what=_WHAT).e
@@ -145,10 +138,8 @@ def _events(event: bytes, known: Mapping[str, Reading], names: Names, venue: str
         raise invalid(venue, _WHAT, "an event without a kind", shown) from None
     if kind in _CLOSING:
         return [Closing(_CLOSING[kind])]
-    if kind in _UNUSED:
-        return []
     if kind not in known:
-        raise invalid(venue, _WHAT, f"an event {kind!r}", shown)
+        return []
     form, read = known[kind]
     try:
         return read(decode(event, form, venue=venue, what=_WHAT), names)

@@ -64,7 +64,7 @@ class GateAccount(ABC, Generic[O, F]):
     capabilities: Sequence[Support]
     budgets: Mapping[str, Budget]
     batch_max: int
-    findable_after_s = 10.0  # "a fresh order can be briefly unfindable": users saw seconds (unverified)
+    findable_after_s = EXPIRES_AFTER_MS / 1_000 + 10.0  # taken until it expires; users saw it unfindable for up to 10 s
     forgotten_after_s: float
     renew_every_s = 0.0
 

@@ -1,4 +1,4 @@
-"""Gate's error labels. Messages are not read, but for one: labels are the documented codes, texts change."""
+"""Gate's error labels. Messages are not read, but for two: labels are the documented codes, texts change."""
 
 from __future__ import annotations
 
@@ -61,8 +61,11 @@ LABELS = rules(
 )
 """Gate refuses no client id twice, so nothing here is a DuplicateOrderError."""
 
-WORDS = (Words("INVALID_PARAM_VALUE", "too small", Rule(InvalidOrderError)),)
-"""The one label that means several things: seen live for an order below the least notional."""
+WORDS = (
+    Words("INVALID_PARAM_VALUE", "too small", Rule(InvalidOrderError)),
+    Words("INVALID_CURRENCY_PAIR", "is disabled", Rule(TradingDisabledError)),
+)
+"""Labels that mean several things: seen live for an order below the least notional, and for a pair that is halted."""
 
 STATUSES = {
     401: Rule(AuthenticationError, Outcome.UNKNOWN),

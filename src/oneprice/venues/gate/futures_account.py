@@ -24,10 +24,10 @@ from oneprice.venues.kit import (
     FillsQuery,
     Hosts,
     Number,
-    Response,
     Support,
     Ticket,
     UserStream,
+    unless,
 )
 
 FILLS_MAX = 100
@@ -145,9 +145,13 @@ class FuturesAccount(GateAccount[FuturesOrder, FuturesFill]):
         return self._reader.call(self._request("GET", "/accounts"), AccountBody, convert)
 
     def positions(self) -> Call[list[Position]]:
-        """Those that are held."""
+        """Those that are held. Raises InvalidResponseError in the answer of an account in hedge mode, where a listing
+        may have two."""
 
         def convert(rows: list[PositionRow]) -> list[Position]:
+            for row in rows:
+                if row.is_hedged and row.size:
+                    raise BodyError(f"{row.contract} has a {row.mode} position: the account is in hedge mode")
             return [position_of(row, self._listing(row.contract)) for row in rows if row.size]
 
         return self._reader.call(self._request("GET", "/positions", ("holding", "true")), list[PositionRow], convert)
@@ -168,7 +172,8 @@ class FuturesAccount(GateAccount[FuturesOrder, FuturesFill]):
         """Of cross margin: Gate takes a leverage without `cross_leverage_limit` as a wish for isolated margin."""
         path = f"/positions/{quote(listing.venue_symbol, safe='')}/leverage"
         request = self._request("POST", path, ("leverage", "0"), ("cross_leverage_limit", str(leverage)))
-        return self._setting(self._reader.call(request, PositionRow | list[PositionRow], _nothing))  # type: ignore[arg-type]
+        call = self._reader.call(request, PositionRow | list[PositionRow], _nothing)  # type: ignore[arg-type]
+        return unless(call, _is_unchanged, None)
 
     def position_mode(self) -> Call[PositionMode]:
         """Stands in the account."""
@@ -178,7 +183,7 @@ class FuturesAccount(GateAccount[FuturesOrder, FuturesFill]):
         """Gate refuses while there are orders or positions."""
         dual = "true" if mode is PositionMode.HEDGE else "false"
         request = self._request("POST", "/dual_mode", ("dual_mode", dual))
-        return self._setting(self._reader.call(request, AccountBody, _nothing))
+        return unless(self._reader.call(request, AccountBody, _nothing), _is_unchanged, None)
 
     def ticket(self) -> Call[Ticket] | None:
         """The user's number."""
@@ -190,20 +195,14 @@ class FuturesAccount(GateAccount[FuturesOrder, FuturesFill]):
             raise InvariantError("gate-usdm: the private stream needs the ticket that `ticket` gives")
         return super().user_stream(ticket)
 
-    def _setting(self, call: Call[None]) -> Call[None]:
-        def read(response: Response) -> None:
-            try:
-                call.read(response)
-            except ExchangeAPIError as error:
-                if error.code != UNCHANGED:
-                    raise
-
-        return Call(call.request, read)
-
 
 def _mode(told: AccountBody) -> PositionMode:
     one_way = told.position_mode == "single" if told.position_mode else not told.in_dual_mode
     return PositionMode.ONE_WAY if one_way else PositionMode.HEDGE
+
+
+def _is_unchanged(error: ExchangeAPIError) -> bool:
+    return error.code == UNCHANGED
 
 
 def _nothing(told: object) -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from oneprice.errors import NotSupported
-from oneprice.model import Fill, MarketKind, NewOrder, Order, OrderType, Position, Side, SymbolInfo
+from oneprice.model import Fill, MarketKind, NewOrder, Order, OrderStatus, OrderType, Position, Side, SymbolInfo
 from oneprice.venues.gate.orders import (
     POST_ONLY,
     PREFIX,
@@ -20,12 +20,11 @@ from oneprice.venues.gate.orders import (
     client_id,
     fees,
     order_type,
-    plain,
     status_of,
     time_in_force,
 )
 from oneprice.venues.gate.spot_orders import POINT
-from oneprice.venues.kit import BodyError, Number, ns_of, positive
+from oneprice.venues.kit import BodyError, Number, ns_of, plain, positive
 
 SETTLE = "USDT"
 MILLIS_FROM = 10**11  # in seconds this would be the year 5138, in milliseconds it is 1973
@@ -92,7 +91,7 @@ class FuturesFill(msgspec.Struct, kw_only=True):
 class PositionRow(msgspec.Struct, kw_only=True):
     """A row of `/positions`, or of the stream, which alone has `time_ms`.
 
-    `leverage` 0: cross margin, limited by `cross_leverage_limit`.
+    `leverage` 0: cross margin, limited by `cross_leverage_limit`. `mode`: single, dual_long, dual_short.
     """
 
     contract: str
@@ -105,6 +104,12 @@ class PositionRow(msgspec.Struct, kw_only=True):
     cross_leverage_limit: Number | None = None
     update_time: Number | None = None
     time_ms: Number | None = None
+    mode: str = ""
+
+    @property
+    def is_hedged(self) -> bool:
+        """Whether it is one of the two that hedge mode has for a listing."""
+        return self.mode.startswith("dual")
 
 
 def order_body(order: NewOrder) -> dict[str, object]:
@@ -127,19 +132,18 @@ def order_body(order: NewOrder) -> dict[str, object]:
 
 
 def order_of(row: FuturesOrder, listing: SymbolInfo) -> Order:
-    """Raises BodyError for one without an id, and for a state that is not documented."""
-    if not row.id:
-        raise BodyError("an order has no id")
-    if row.status not in STATES:
-        raise BodyError(f"an order's status is {row.status!r}")
-    is_open = STATES[row.status]
+    """A state that is not documented is UNKNOWN, with the venue's word as reason. Raises BodyError for one without an
+    id or a state."""
+    if not row.id or not row.status:
+        raise BodyError("an order has no id, or no status")
+    is_open = STATES.get(row.status)
     quantity = None if row.size is None else abs(row.size)
     filled = _filled(row, quantity)
     return Order(
         listing=listing,
         venue_order_id=str(row.id),
         client_order_id=client_id(row.text),
-        status=status_of(is_open, row.finish_as, filled, quantity),
+        status=OrderStatus.UNKNOWN if is_open is None else status_of(is_open, row.finish_as, filled, quantity),
         side=None if not row.size else Side.BUY if row.size > 0 else Side.SELL,
         type=None if row.price is None else order_type("limit" if row.price else "market", row.tif),
         time_in_force=time_in_force(row.tif),
@@ -148,7 +152,7 @@ def order_of(row: FuturesOrder, listing: SymbolInfo) -> Order:
         filled_quantity=filled,
         filled_quote=_worth(row.fill_price, filled, listing),
         reduce_only=row.is_reduce_only,
-        reason="" if is_open else row.finish_as,
+        reason=row.status if is_open is None else "" if is_open else row.finish_as,
         time_ns=_time_ns(row),
         created_ns=_either(row.create_time_ms, row.create_time),
     )

@@ -9,7 +9,7 @@ from typing import Generic
 
 import msgspec
 
-from oneprice.errors import ExchangeAPIError, RateLimitError
+from oneprice.errors import ExchangeAPIError, InvalidResponseError, RateLimitError
 from oneprice.model import MarketKind, NewOrder, OrderRef
 from oneprice.venues.gate import errors, streams
 from oneprice.venues.gate.orders import EXPIRES_AFTER_MS, F, Listings, O, OrderCodec, order_id
@@ -153,11 +153,15 @@ class GateOrderEntry(Generic[O, F]):
         return told | {self._symbol_key: ref.listing.venue_symbol} if self._names_symbol else told
 
     def _answer(self, number: int, frame: Frame, payload: bytes) -> EntryAnswer:
-        row = decode(bytes(frame.data.result), self._codec.order, venue=self._table.venue, what=frame.header.channel)
+        """What cannot be read is the answer to this command, and leaves it unknown; others wait on the connection."""
+        what = frame.header.channel
         try:
+            row = decode(bytes(frame.data.result), self._codec.order, venue=self._table.venue, what=what)
             return EntryAnswer(number, self._codec.order_of(row, self._listings(row.symbol)))
         except BodyError as error:
-            raise self._unknown(str(error), payload) from None
+            return EntryAnswer(number, invalid(self._table.venue, what, str(error), payload))
+        except InvalidResponseError as error:
+            return EntryAnswer(number, error)
 
     def _failure(self, frame: Frame) -> ExchangeAPIError | None:
         told, status = frame.data.errs, _digits(frame.header.status)
@@ -175,7 +179,9 @@ class GateOrderEntry(Generic[O, F]):
         if frame.channel.endswith(".system"):
             notice = decode(bytes(frame.result), Notice, venue=self._table.venue, what=frame.channel)
             return [Closing(notice.type)] if notice.type == "upgrade" else []
-        raise self._unknown(f"channel {frame.channel!r}", payload)
+        if frame.channel:
+            return []  # Gate may add channels, and commands wait on the connection
+        raise self._unknown("neither an answer nor a channel", payload)
 
     def _unknown(self, why: str, payload: bytes) -> Exception:
         return invalid(self._table.venue, "order entry", why, payload)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
@@ -24,7 +23,7 @@ from oneprice.model import (
     TimeInForce,
 )
 from oneprice.venues.gate.errors import TABLES
-from oneprice.venues.kit import CLIENT_ORDER_ID
+from oneprice.venues.kit import nonsense
 
 PREFIX = "t-"
 """What Gate wants every client id to begin with; ids without it are of other makers ("apiv4", "web")."""
@@ -34,7 +33,6 @@ EXPIRES_AFTER_MS = 5_000
 
 WORDS = {TimeInForce.GTC: "gtc", TimeInForce.IOC: "ioc", TimeInForce.FOK: "fok"}
 POST_ONLY = "poc"
-_CLIENT_ID = re.compile(CLIENT_ORDER_ID, re.ASCII)
 _BY_WORD = {word: time_in_force for time_in_force, word in WORDS.items()}
 
 ENDINGS: Mapping[str, OrderStatus] = {
@@ -106,12 +104,6 @@ def order_id(ref: OrderRef) -> str:
     return PREFIX + ref.client_order_id
 
 
-def plain(value: Decimal) -> str:
-    """Without exponent and trailing zeros."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def status_of(is_open: bool, ending: str, filled: Decimal | None, quantity: Decimal | None) -> OrderStatus:
     """`filled`, `quantity`: None where not told."""
     if is_open:
@@ -152,23 +144,9 @@ def check(order: NewOrder, kind: MarketKind) -> None:
     """Raises InvalidOrderError (NOT_SENT)."""
     if order.listing.market is not kind:
         raise refused(kind, f"{order.listing.name} is of another market")
-    if not _CLIENT_ID.fullmatch(order.client_order_id):
-        raise refused(kind, f"client_order_id {order.client_order_id!r}: it must be 1 to 28 of A-Z a-z 0-9 _ -")
-    if (order.quantity is None) == (order.quote_quantity is None):
-        raise refused(kind, "one of quantity and quote_quantity is needed, and not both")
-    if order.type is OrderType.MARKET:
-        if order.price is not None:
-            raise refused(kind, f"a market order has no price, but {order.price} is given")
-    elif order.quantity is None:
-        raise refused(kind, "only a market order can be for a quote_quantity")
-    else:
-        _positive(kind, "price", order.price)
-    _positive(kind, "quantity", order.quantity if order.quantity is not None else order.quote_quantity)
-
-
-def _positive(kind: MarketKind, name: str, value: Decimal | None) -> None:
-    if value is None or not value.is_finite() or value <= 0:
-        raise refused(kind, f"{name} {value}: it must be above 0")
+    why = nonsense(order)
+    if why:
+        raise refused(kind, why)
 
 
 def refused(kind: MarketKind, why: str) -> InvalidOrderError:

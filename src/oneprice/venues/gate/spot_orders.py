@@ -21,11 +21,10 @@ from oneprice.venues.gate.orders import (
     client_id,
     fees,
     order_type,
-    plain,
     status_of,
     time_in_force,
 )
-from oneprice.venues.kit import BodyError, Number, ns_of, positive
+from oneprice.venues.kit import BodyError, Number, ns_of, plain, positive
 
 GT, POINT = "GT", "POINT"
 STATES = {"open": True, "put": True, "update": True, "closed": False, "cancelled": False, "finish": False}
@@ -117,7 +116,8 @@ def order_body(order: NewOrder) -> dict[str, object]:
 
 
 def order_of(row: SpotOrder, listing: SymbolInfo) -> Order:
-    """Raises BodyError for one without an id, and for a state that is not documented."""
+    """A state that is not documented is UNKNOWN, with the venue's word as reason. Raises BodyError for one without an
+    id."""
     if not row.id:
         raise BodyError("an order has no id")
     by_quote = row.type == "market" and row.side == "buy"
@@ -136,7 +136,7 @@ def order_of(row: SpotOrder, listing: SymbolInfo) -> Order:
         quote_quantity=row.amount if by_quote else None,
         filled_quantity=filled,
         filled_quote=row.filled_total,
-        reason="" if STATES.get(row.status or row.event) else row.finish_as,
+        reason=_reason(row),
         time_ns=_time_ns(row.update_time_ms),
         created_ns=_time_ns(row.create_time_ms),
     )
@@ -177,8 +177,18 @@ def _status(row: SpotOrder, filled: Decimal | None, quantity: Decimal | None) ->
     if not word:
         return OrderStatus.PENDING_NEW
     if word not in STATES:
-        raise BodyError(f"an order's state is {word!r}")
-    return OrderStatus.FILLED if word == "closed" else status_of(STATES[word], row.finish_as, filled, quantity)
+        return OrderStatus.UNKNOWN
+    is_whole = quantity is None or filled is None or filled >= quantity
+    if word == "closed" and is_whole:
+        return OrderStatus.FILLED
+    return status_of(STATES[word], row.finish_as, filled, quantity)
+
+
+def _reason(row: SpotOrder) -> str:
+    word = row.status or row.event
+    if word and word not in STATES:
+        return word
+    return "" if STATES.get(word) else row.finish_as
 
 
 def _filled(row: SpotOrder, by_quote: bool) -> Decimal | None:

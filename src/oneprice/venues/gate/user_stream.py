@@ -13,7 +13,7 @@ import msgspec
 from oneprice.model import AssetBalance, AssetName, MarketKind
 from oneprice.venues.gate import errors, streams
 from oneprice.venues.gate.futures_orders import SETTLE, PositionRow, position_of
-from oneprice.venues.gate.orders import F, Listings, O, OrderCodec, plain
+from oneprice.venues.gate.orders import F, Listings, O, OrderCodec
 from oneprice.venues.gate.product import Product
 from oneprice.venues.gate.signing import Signing
 from oneprice.venues.kit import (
@@ -32,6 +32,7 @@ from oneprice.venues.kit import (
     decode,
     invalid,
     ns_of,
+    plain,
 )
 
 SECOND_NS = 1_000_000_000
@@ -112,7 +113,7 @@ class GateUserStream(Generic[O, F]):
         ]
 
     def read(self, payload: bytes, binary: bool, time_ns: int) -> list[UserEvent]:
-        """Ready once every channel is acknowledged."""
+        """Ready once every channel is acknowledged. Other channels and events, which Gate may add, say nothing here."""
         frame = self._decode(payload, Frame)
         reader = self._readers.get(frame.channel)
         if frame.error is not None:
@@ -129,7 +130,7 @@ class GateUserStream(Generic[O, F]):
         if frame.channel.endswith(".system"):
             notice = self._decode(bytes(frame.result), Status)
             return [Closing(notice.type)] if notice.type == "upgrade" else []
-        raise self._unknown(frame.channel, f"event {frame.event!r}", payload)
+        return []
 
     def ping(self, time_ns: int) -> bytes | None:
         """As on the public side."""
@@ -166,10 +167,14 @@ class GateUserStream(Generic[O, F]):
         return events
 
     def _positions(self, rows: bytes) -> list[UserEvent]:
-        return [
-            PositionUpdate(position_of(row, self._listings(row.contract)))
-            for row in self._decode(rows, list[PositionRow])
-        ]
+        """A position of hedge mode makes the stream useless: orders here are those of one-way mode."""
+        events: list[UserEvent] = []
+        for row in self._decode(rows, list[PositionRow]):
+            if not row.is_hedged:
+                events.append(PositionUpdate(position_of(row, self._listings(row.contract))))
+            elif row.size:
+                events.append(Refusal(f"{row.contract} has a {row.mode} position: the account is in hedge mode"))
+        return events
 
     # ------------------------------------------------------------------ inside
 

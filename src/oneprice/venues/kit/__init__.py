@@ -35,6 +35,7 @@ from oneprice.venues.kit.bodies import (
     ns_of,
     one,
     positive,
+    unless,
 )
 from oneprice.venues.kit.contract import (
     CAPABILITIES,
@@ -62,6 +63,7 @@ from oneprice.venues.kit.contract import (
 from oneprice.venues.kit.credentials import Credentials, Signer
 from oneprice.venues.kit.discovery import find_venue, find_venues
 from oneprice.venues.kit.errors import ErrorTable, Rule, Words, rules
+from oneprice.venues.kit.orders import CLIENT_ID, is_amount, nonsense, plain
 from oneprice.venues.kit.sharding import Shard, batches, shard
 from oneprice.venues.kit.symbols import multiple, unlisted
 from oneprice.venues.kit.wrapping import wrapped
@@ -69,6 +71,7 @@ from oneprice.venues.kit.wrapping import wrapped
 __all__ = [
     "ACCOUNT_CAPABILITIES",
     "CAPABILITIES",
+    "CLIENT_ID",
     "CLIENT_ORDER_ID",
     "Ack",
     "BalanceMoved",
@@ -126,12 +129,16 @@ __all__ = [
     "find_venue",
     "find_venues",
     "invalid",
+    "is_amount",
     "multiple",
+    "nonsense",
     "ns_of",
     "one",
+    "plain",
     "positive",
     "rules",
     "shard",
+    "unless",
     "unlisted",
     "wrapped",
 ]

@@ -97,6 +97,20 @@ class _Read(msgspec.Struct, Generic[F, T], frozen=True):
             raise invalid(self.reader.venue, self.what, str(error), response.body) from None
 
 
+def unless(call: Call[T], is_fine: Callable[[ExchangeAPIError], bool], value: T) -> Call[T]:
+    """The call, with `value` for an error that is none: what was asked for is so already."""
+
+    def read(response: Response) -> T:
+        try:
+            return call.read(response)
+        except ExchangeAPIError as error:
+            if not is_fine(error):
+                raise
+            return value
+
+    return Call(call.request, read)
+
+
 # ---------------------------------------------------------------------- conversions
 
 

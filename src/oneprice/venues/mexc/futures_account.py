@@ -247,11 +247,17 @@ class MexcFuturesAccount:
         )
 
     def positions(self) -> Call[list[Position]]:
-        """Of all listings."""
+        """Of all listings. Raises InvalidResponseError in the answer of an account that holds both sides of one."""
 
         def convert(answer: Answer[list[PositionRow]]) -> list[Position]:
-            found = [position_of(row, self._listing(row.symbol)) for row in answer.data]
-            return [position for position in found if position.quantity]
+            held: dict[str, Position] = {}
+            for row in answer.data:
+                if not row.hold_vol:
+                    continue
+                if row.symbol in held:
+                    raise BodyError(f"{row.symbol} has two positions: the account is in hedge mode")
+                held[row.symbol] = position_of(row, self._listing(row.symbol))
+            return list(held.values())
 
         return self._reader.call(_get(POSITIONS), Answer[list[PositionRow]], convert)
 

@@ -12,10 +12,10 @@ import msgspec
 
 from oneprice.errors import ExchangeAPIError, OrderNotFoundError, Outcome
 from oneprice.model import NewOrder, Order, OrderRef, OrderStatus, OrderType, Side, SymbolInfo, TimeInForce
-from oneprice.venues.kit import BodyError, Millis, Number, Response, one
+from oneprice.venues.kit import BodyError, Millis, Number, Response, one, plain
 from oneprice.venues.mexc.errors import FUTURES_TABLE
 from oneprice.venues.mexc.exact import product
-from oneprice.venues.mexc.orders import plain, require_id, require_sense, unsupported
+from oneprice.venues.mexc.orders import require_id, require_sense, unsupported
 
 MS = 1_000_000
 MARKET = FUTURES_TABLE.venue

@@ -188,9 +188,16 @@ def _fill(told: DealPush, wrapper: Wrapper, listing_of: ListingOf) -> Fill:
         quantity=positive(quantity, "a quantity"),
         time_ns=told.time * MS,
         client_order_id=told.client_order_id,
-        fees=None if fee is None else (Fee(AssetName(told.fee_currency), fee),),
+        fees=_fees(told.fee_currency, fee),
         is_maker=told.is_maker != 0,
     )
+
+
+def _fees(asset: str, amount: Decimal | None) -> tuple[Fee, ...] | None:
+    """None where a fee was taken of which the asset is not told."""
+    if amount is None or (amount and not asset):
+        return None
+    return (Fee(AssetName(asset), amount),) if asset else ()
 
 
 def _balance(told: AccountPush) -> list[UserEvent]:

@@ -11,9 +11,9 @@ import msgspec
 
 from oneprice.errors import ExchangeAPIError
 from oneprice.model import NewOrder, Order, OrderRef, OrderStatus, OrderType, Side, SymbolInfo, TimeInForce
-from oneprice.venues.kit import BodyError, Millis, Number, Response
+from oneprice.venues.kit import BodyError, Millis, Number, Response, plain
 from oneprice.venues.mexc.errors import SPOT_TABLE
-from oneprice.venues.mexc.orders import plain, require_id, require_sense, unsupported
+from oneprice.venues.mexc.orders import require_id, require_sense, unsupported
 
 MS = 1_000_000
 MARKET = SPOT_TABLE.venue

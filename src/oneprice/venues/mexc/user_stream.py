@@ -77,7 +77,7 @@ class SpotUserStream:
             return [Refusal(f"{told.msg.strip()} (code {told.code})")]
         taken = {name for name in SPOT_CHANNELS if name in told.msg}
         if not taken:
-            return [Refusal(told.msg)]
+            return [Refusal(told.msg)] if self._missing else []
         waiting = bool(self._missing)
         self._missing -= taken
         return [StreamReady()] if waiting and not self._missing else []
@@ -132,9 +132,7 @@ class FuturesUserStream:
         if channel == "push.personal.asset":
             asset = self._decode(payload, _Push[AssetRow])
             return [BalanceUpdate((balance_of(asset.data, asset.ts * MS),))]
-        if channel.startswith("push.personal."):
-            return []  # sent between the log-in and the filter, of no use here
-        raise BodyError(f"channel {channel!r}")
+        return []  # sent between the log-in and the filter, or new: of no use here
 
     def _decode(self, payload: bytes, form: type[T]) -> T:
         return decode(payload, form, venue=FUTURES_TABLE.venue, what="the private stream")

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from oneprice.model import AssetName, AssetNetwork, KeyPermissions, Transfer, TransferStatus
-from oneprice.venues.kit import Call, Charge, Millis, Number, Priority, Reader, Request, Response
+from oneprice.venues.kit import Call, Charge, Number, Priority, Reader, Request, Response, ns_of
 from oneprice.venues.mexc.errors import SPOT_TABLE, spot_error
 
 MS = 1_000_000
@@ -64,12 +64,13 @@ class CoinRow(msgspec.Struct, rename="camel"):
 
 
 class DepositRow(msgspec.Struct, rename="camel"):
-    """A row of `/capital/deposit/hisrec`. It has no number but the transaction's."""
+    """A row of `/capital/deposit/hisrec`. It has no number but the transaction's. Status and time come as numbers or as
+    texts."""
 
     coin: str
     amount: Number
-    status: int
-    insert_time: Millis
+    status: Number
+    insert_time: Number
     network: str | None = None
     tx_id: str | None = None
 
@@ -80,8 +81,8 @@ class WithdrawalRow(msgspec.Struct, rename="camel"):
     id: str
     coin: str
     amount: Number
-    status: int
-    apply_time: Millis
+    status: Number
+    apply_time: Number
     network: str | None = None
     transaction_fee: Number | None = None
     trans_hash: str | None = None
@@ -134,9 +135,9 @@ class Wallet:
                 asset=AssetName(row.coin),
                 network=row.network or "",
                 amount=row.amount,
-                status=DEPOSIT_STATUSES.get(row.status, _PENDING),
+                status=DEPOSIT_STATUSES.get(int(row.status), _PENDING),
                 venue_status=str(row.status),
-                time_ns=row.insert_time * MS,
+                time_ns=ns_of(row.insert_time, "ms"),
                 transaction=row.tx_id or "",
             )
 
@@ -152,9 +153,9 @@ class Wallet:
                 asset=AssetName(row.coin),
                 network=row.network or "",
                 amount=row.amount,
-                status=WITHDRAWAL_STATUSES.get(row.status, _PENDING),
+                status=WITHDRAWAL_STATUSES.get(int(row.status), _PENDING),
                 venue_status=str(row.status),
-                time_ns=row.apply_time * MS,
+                time_ns=ns_of(row.apply_time, "ms"),
                 fee=row.transaction_fee,
                 transaction=row.trans_hash or row.tx_id or "",
             )

@@ -253,7 +253,9 @@ async def no_secret(bench: Bench) -> str:
     ours, codec = bench.credentials, await bench.codec()
     wrong = ours if ours.is_ed25519 else Credentials(ours.api_key, "canary-" + "5" * 57)
     call = codec.ticket()
-    ticket = None if call is None else await (await bench.trader()).rest.run(call)
+    ticket: Ticket | None = None
+    if call is not None:
+        ticket = await (await bench.trader()).rest.run(call)
     texts: list[str] = []
     log = _Log(texts)
     logging.getLogger().addHandler(log)

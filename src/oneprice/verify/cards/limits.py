@@ -120,10 +120,10 @@ async def _keeps_still(bench: Bench, fault: str, *, everything: bool) -> str:
         except RateLimitError as error:
             expect(error.outcome is Outcome.REJECTED, f"its outcome is {error.outcome.value}: {error}")
             told_ms = error.retry_after_ms
-        began_ns = clock.monotonic_ns()
         sent = account.figures.requests
         await faults.clear()
         held_ms = await _held_back(account, rules)
+        began_ns = clock.monotonic_ns()
         if everything:
             await _cancel_is_held_back(bench, account)
         more = account.figures.requests - sent

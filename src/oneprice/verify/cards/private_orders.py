@@ -9,6 +9,7 @@ import msgspec
 from oneprice.errors import DuplicateOrderError, ExchangeAPIError, InvalidOrderError
 from oneprice.exchange import PrivateExchange
 from oneprice.model import NewOrder, Order, OrderRef, OrderStatus, OrderType, Side, TimeInForce
+from oneprice.venues.kit import PrivateMarket
 from oneprice.verify.bench import Bench
 from oneprice.verify.card import Failed, Need, card, expect, skip
 from oneprice.verify.measures import first_few, plain, repeated
@@ -47,40 +48,45 @@ ROUNDING = Decimal("0.0001")
 
 @card(310, "A post-only order rests, is found by both ids and among the open ones, and is cancelled", Need.TRADE)
 async def post_only_rests(bench: Bench) -> str:
-    """Places a post-only order 5 % away, asks for it by our id, by the venue's and among the open orders, cancels it,
-    and asks again."""
-    account = await bench.trader()
+    """Places a post-only order 5 % away, asks for it by our id, by the venue's and among the open orders (looking at
+    the bare answers), cancels it, and asks again."""
+    account, codec = await bench.trader(), await bench.codec()
     need_rows(account, "order: post-only", "query by client id", "open orders")
     order = await bench.order(type=OrderType.LIMIT_MAKER)
     placed = await place(bench, account, order)
     expect(not placed.is_over, f"it is over at once: {brief(placed)}")
-    by_ours = await eventually(bench, lambda: look_up(account, ref_of(order)), lambda one: one is not None)
-    if by_ours is None:
+    found = await eventually(bench, lambda: look_up(account, ref_of(order)), lambda one: one is not None)
+    if found is None:
         raise Failed(f"not found by {order.client_order_id}")
-    _is_the_same(by_ours, order)
-    ref = OrderRef(listing=order.listing, venue_order_id=by_ours.venue_order_id)
-    _is_the_same(await account.order(ref), order)
-    among = [one for one in await account.open_orders(bench.symbol) if one.venue_order_id == by_ours.venue_order_id]
+    ref = OrderRef(listing=order.listing, venue_order_id=found.venue_order_id)
+    for one in (ref_of(order), ref):
+        _is_the_same(await account.rest.run(codec.query(one)), order, ref.venue_order_id)
+    among = await _among_open(account, codec, ref)
     expect(len(among) == 1, f"{len(among)} times among the open orders")
-    _is_the_same(among[0], order)
+    _is_the_same(among[0], order, ref.venue_order_id)
     await account.cancel(ref_of(order))
     over = await ended(bench, account, ref)
     expect(over.status is OrderStatus.CANCELED and not over.filled_quantity, f"after the cancel: {brief(over)}")
-    left = [one for one in await account.open_orders(bench.symbol) if one.venue_order_id == by_ours.venue_order_id]
-    expect(not left, "cancelled, and still among the open orders")
+    expect(not await _among_open(account, codec, ref), "cancelled, and still among the open orders")
     return f"{plain(order.quantity)} at {plain(order.price)}: {placed.status.name}, found three ways, CANCELED"
 
 
-def _is_the_same(told: Order, order: NewOrder) -> None:
-    expect(
-        told.client_order_id == order.client_order_id,
-        f"asked for {order.client_order_id}, {told.client_order_id!r} came",
-    )
+async def _among_open(account: PrivateExchange, codec: PrivateMarket, ref: OrderRef) -> list[Order]:
+    """The open orders with this venue order id, as the answer has them."""
+    rows = await account.rest.run(codec.open_orders(ref.listing))
+    return [row for row in rows if row.venue_order_id == ref.venue_order_id]
+
+
+def _is_the_same(told: Order, order: NewOrder, venue_order_id: str) -> None:
+    """A bare answer is about this order, as it was placed."""
+    ids = (told.venue_order_id, told.client_order_id)
+    ours = ids[0] == venue_order_id and ids[1] in ("", order.client_order_id)
+    expect(ours, f"asked for {venue_order_id} and {order.client_order_id}, {ids[0]} and {ids[1]} came")
     expect(told.status is OrderStatus.NEW, f"it should rest: {brief(told)}")
     expect(told.side in (None, order.side), f"its side is {told.side!r}")
     expect(told.price in (None, order.price), f"its price is {plain(told.price)}, asked for was {plain(order.price)}")
-    size = (told.quantity, order.quantity)
-    expect(told.quantity in (None, order.quantity), f"its size is {plain(size[0])}, asked for was {plain(size[1])}")
+    size = (plain(told.quantity), plain(order.quantity))
+    expect(told.quantity in (None, order.quantity), f"its size is {size[0]}, asked for was {size[1]}")
     expect(not told.filled_quantity, f"it filled far away: {brief(told)}")
 
 
@@ -183,18 +189,11 @@ async def market_by_base(bench: Bench) -> str:
     order = await bench.order(Side.SELL, type=OrderType.MARKET)
     await place(bench, account, order)
     sold = await taken(bench, account, order)
-    await undo(bench, account, _rest_of(bought, sold))
+    await undo(bench, account, bought, sold.filled)
     _fills_agree(sold)
     expect(sold.filled == order.quantity, f"sold {plain(sold.filled)} of {plain(order.quantity)}: {brief(sold.order)}")
     expect(sold.order.status is OrderStatus.FILLED, f"filled wholly, told as {sold.order.status.name}")
     return f"{plain(sold.filled)} sold in {len(sold.fills)} fills, for {plain(quote_of(sold.fills))}"
-
-
-def _rest_of(bought: Taken, sold: Taken) -> Taken:
-    """What is left to sell, as one fill."""
-    left = max(Decimal(0), bought.filled - sold.filled)
-    fill = msgspec.structs.replace(bought.fills[0], quantity=left)
-    return msgspec.structs.replace(bought, fills=(fill,))
 
 
 @card(316, "A market order by quote spends what it was given", Need.TRADE, Need.SPOT)
@@ -327,13 +326,13 @@ async def balances_follow_fills(bench: Bench) -> str:
     """Buys and sells again: the sum of fills and fees is, to the last digit, what the balances changed by (spot: base
     and quote; perpetuals: the wallet, by fees and by what the round trip brought)."""
     account = await bench.trader()
-    if Need.PERPETUAL and bench.has(Need.PERPETUAL):
+    if bench.has(Need.PERPETUAL):
         await need_no_position(bench, account)
     base, quote = bench.symbol.base, bench.symbol.quote
     before = await _totals(account)
     bought = await take(bench, account, times=2)
     order = await bench.order(Side.SELL, away=INTO, time_in_force=TimeInForce.IOC, times=2)
-    order = msgspec.structs.replace(order, quantity=bought.filled, reduce_only=bench.has(Need.PERPETUAL))
+    order = msgspec.structs.replace(order, quantity=bought.order.filled_quantity, reduce_only=bench.has(Need.PERPETUAL))
     if bench.has(Need.SPOT):
         order = msgspec.structs.replace(order, quantity=bench.smallest(order.listing, order.price or Decimal(1)))
     await place(bench, account, order)
@@ -342,9 +341,9 @@ async def balances_follow_fills(bench: Bench) -> str:
     want = {quote: quote_of(sold.fills) - quote_of(bought.fills) - fees_of(both, quote)}
     if bench.has(Need.SPOT):
         want[base] = quantity_of(bought.fills) - quantity_of(sold.fills) - fees_of(both, base)
-    elif bought.filled != sold.filled:
-        await undo(bench, account, _rest_of(bought, sold))
-        skip(f"only {plain(sold.filled)} of {plain(bought.filled)} could be sold again")
+    elif bought.order.filled_quantity != sold.order.filled_quantity:
+        await undo(bench, account, bought, sold.filled)
+        skip(f"{brief(bought.order)} by the purchase, by the sale {brief(sold.order)}")
 
     async def changes() -> dict[str, Decimal]:
         after = await _totals(account)
@@ -352,7 +351,7 @@ async def balances_follow_fills(bench: Bench) -> str:
 
     got = await eventually(bench, changes, lambda seen: seen == want)
     if bench.has(Need.SPOT):
-        await undo(bench, account, _rest_of(bought, sold))
+        await undo(bench, account, bought, sold.filled)
     told = ", ".join(f"{asset} {plain(got[asset])} (fills and fees: {plain(want[asset])})" for asset in want)
     expect(got == want, f"balances changed by {told}")
     return f"{len(both)} fills; balances changed by {told}"

@@ -27,6 +27,13 @@ _HANDSHAKE_WEIGHT = 2
 _SAPI_WEIGHT_LIMIT = 12_000
 _NO_LISTS = refusing(-2010, "OCO orders are not supported for this symbol.")
 _NO_ROUTING = refusing(-2010, "Smart order routing is not supported for this symbol.")
+_ACCOUNT_INFO = {
+    "vipLevel": 0,
+    "isMarginEnabled": False,
+    "isFutureEnabled": True,
+    "isOptionsEnabled": False,
+    "isPortfolioMarginRetailEnabled": False,
+}
 _GONE = refusing(-1020, "This operation is not supported.", 410)
 _PUBLIC_METHODS = {
     "ping": "ping",
@@ -148,6 +155,10 @@ def _add_wallet(server: SimServer, listings: Mapping[str, SimListing], account: 
         ("GET", "v1/account/apiRestrictions", reading(wallet.restrictions)),
         ("GET", "v1/account/apiTradingStatus", reading(wallet.trading_status)),
         ("GET", "v1/account/status", reading(fixed({"data": "Normal"}))),
+        ("GET", "v1/account/info", reading(fixed(_ACCOUNT_INFO))),
+        ("GET", "v1/asset/assetDetail", reading(wallet.asset_detail)),
+        ("GET", "v1/asset/wallet/balance", reading(wallet.wallet_balances, 60)),
+        ("GET", "v1/bnbBurn", reading(fixed({"spotBNBBurn": False, "interestBNBBurn": False}))),
         ("GET", "v1/asset/tradeFee", reading(account.trade_fees)),
         ("POST", "v3/asset/getUserAsset", reading(wallet.user_assets, 5)),
         ("POST", "v1/asset/get-funding-asset", reading(fixed([]))),

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from oneprice.sim import money as exact
 from oneprice.sim.accounts import Account
 from oneprice.sim.desk import TradingDesk
 from oneprice.sim.dialects.binance.identifiers import IdMaker
@@ -24,6 +25,7 @@ _TRANSFERS = {
     "MAIN_UMFUTURE": ("spot", "usdm"),
     "UMFUTURE_MAIN": ("usdm", "spot"),
 }
+_WALLETS = {"spot": "Spot", "funding": "Funding", "usdm": "USDⓈ-M Futures"}
 _POOR = (-4026, "The user has insufficient balance available.")
 
 
@@ -103,6 +105,42 @@ class Wallet:
                     }
                 )
         return rows
+
+    def asset_detail(self, call: Call) -> object:
+        """GET /asset/assetDetail: what withdrawals cost by each coin's first network."""
+        wanted = call.parameters.maybe("asset")
+        return {
+            coin: {
+                "minWithdrawAmount": networks_of(coin)[0].minimum,
+                "depositStatus": True,
+                "withdrawFee": networks_of(coin)[0].fee,
+                "withdrawStatus": True,
+            }
+            for coin in self._account.assets(call.account)
+            if wanted in (None, coin)
+        }
+
+    def wallet_balances(self, call: Call) -> object:
+        """GET /asset/wallet/balance: every wallet in `quoteAsset`, BTC at first."""
+        unit = self._price(call.parameters.maybe("quoteAsset") or "BTC")
+        if not unit:
+            raise RequestError(-1102, "Mandatory parameter 'quoteAsset' was not sent, was empty/null, or malformed.")
+        rows = []
+        for market, name in _WALLETS.items():
+            held = call.account.wallets.get(market, {})
+            worth = exact.total([exact.times(balance.total, self._price(coin)) for coin, balance in held.items()])
+            rows.append({"activate": market in self._desks, "balance": money(worth / unit), "walletName": name})
+        return rows
+
+    def _price(self, coin: str) -> Decimal:
+        """In USDT, 0 when nothing tells it."""
+        if coin == "USDT":
+            return Decimal(1)
+        desk = self._desks["spot"]
+        for listing in desk.market.listings.values():
+            if listing.instrument.base == coin and listing.instrument.quote == "USDT":
+                return desk.mark_price(listing)
+        return Decimal(0)
 
     def deposit_address(self, call: Call) -> object:
         """GET /capital/deposit/address: made up from the account, always the same."""

@@ -13,7 +13,7 @@ from oneprice.sim.connection import Connection, Frame, SocketPolicy
 from oneprice.sim.dialects.binance.feeds import text
 from oneprice.sim.dialects.binance.operations import Call, Operation, Security
 from oneprice.sim.dialects.binance.parameters import MICROS_NS, MILLIS_NS, Parameters
-from oneprice.sim.dialects.binance.quotas import OrderCounts, Tired, WeightPool
+from oneprice.sim.dialects.binance.quotas import OrderCounts, Tired, WeightPool, banned
 from oneprice.sim.dialects.binance.refusals import (
     OFF_SERVICE,
     REJECTED_KEY,
@@ -131,6 +131,7 @@ class ApiSession:
     def _run(self, asked: Asked, operation: Operation | None) -> tuple[object, Account | None]:
         weights = self._api.weights
         weights.enter(self._client)
+        self._check_open(asked.method, operation)
         about_session = self._api.sessions.get(asked.method)
         if about_session is not None:
             weights.charge(self._client, 2)
@@ -138,8 +139,6 @@ class ApiSession:
         if operation is None:
             weights.charge(self._client, 1)
             raise RequestError(*UNSUPPORTED)
-        if operation.security.is_signed and self.server.faults.active(FaultKind.MAINTENANCE) is not None:
-            raise RequestError(*OFF_SERVICE, status=503)
         parameters = Parameters(asked.values, self._api.listings, self.unit_ns)
         cost = operation.cost(parameters)
         weights.charge(self._client, cost)
@@ -148,6 +147,16 @@ class ApiSession:
         if operation.is_free_if_done:
             weights.give_back(self._client, cost)
         return result, account
+
+    def _check_open(self, method: str, operation: Operation | None) -> None:
+        """The faults that answer commands in the place of what is asked. Raises RequestError."""
+        faults = self.server.faults
+        if faults.hit(FaultKind.BAN, method) is not None:
+            left_s = faults.left_s(FaultKind.BAN)
+            raise banned(self.server.now_ms() + left_s * 1_000, left_s)
+        is_private = method in self._api.sessions or (operation is not None and operation.security is not Security.NONE)
+        if is_private and faults.hit(FaultKind.MAINTENANCE, method) is not None:
+            raise RequestError(*OFF_SERVICE, status=503)
 
     def _caller(self, asked: Asked, security: Security) -> tuple[Account | None, ApiKey | None]:
         if security is Security.NONE:

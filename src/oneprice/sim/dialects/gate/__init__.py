@@ -12,6 +12,7 @@ from typing import Final
 
 from oneprice.sim.connection import Connection
 from oneprice.sim.dialects.gate.account import register_account
+from oneprice.sim.dialects.gate.closes import Closes
 from oneprice.sim.dialects.gate.commands import futures_commands, spot_commands
 from oneprice.sim.dialects.gate.futures_account import FuturesAccount
 from oneprice.sim.dialects.gate.futures_orders import FuturesOrders
@@ -118,7 +119,8 @@ class _Exchange:
         server, desk = self._server, self._server.desks["futures"]
         FuturesRest(server, market).register(self.gateway)
         orders, positions = FuturesOrders(desk, self.groups), Positions(desk)
-        FuturesTrading(orders, FuturesAccount(orders, positions, self.ledger)).register(self.gateway)
+        account = FuturesAccount(orders, positions, self.ledger)
+        FuturesTrading(orders, account, Closes(desk, orders.listings)).register(self.gateway)
         private = FuturesPrivate(server, orders, positions, self.groups, self.ledger)
         side = PrivateSide(private.channels(), self._entry("futures", futures_commands(orders)))
         paths = ("/v4/ws/usdt", "/v4/ws/usdt/", "/v4/ws/futures/usdt")

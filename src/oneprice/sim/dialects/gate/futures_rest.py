@@ -124,7 +124,11 @@ class FuturesRest:
         ]
 
     def _candlesticks(self, request: web.Request) -> list[dict[str, object]]:
-        listing, decimal = self._listing(request), wants_decimal_sizes(request.headers)
+        """`mark_` and `index_` before the contract ask for those prices, which leave no history here: they get the
+        candles of the trades, without volume."""
+        name = required(request, "contract")
+        plain_name = name.removeprefix("mark_").removeprefix("index_")
+        listing, decimal = self._named(plain_name), wants_decimal_sizes(request.headers)
         interval_ms = choice(request, "interval", INTERVALS_MS, "5m")
         since, until = optional_number(request, "from", 0, 2**40), optional_number(request, "to", 0, 2**40)
         if "limit" in request.query and (since is not None or until is not None):
@@ -136,17 +140,25 @@ class FuturesRest:
             None if since is None else since * 1_000,
             None if until is None else until * 1_000,
         )
-        return [
+        candles: list[dict[str, object]] = [
             {
                 "t": row.open_ms // 1_000,
-                "v": contract_size(listing, row.volume_lots, decimal=decimal),
                 "c": listing.price_text(row.close_ticks),
                 "h": listing.price_text(row.high_ticks),
                 "l": listing.price_text(row.low_ticks),
                 "o": listing.price_text(row.open_ticks),
-                "sum": plain(listing.quote_amount(1, row.notional)),
             }
             for row in rows
+        ]
+        if plain_name != name:
+            return candles
+        return [
+            candle
+            | {
+                "v": contract_size(listing, row.volume_lots, decimal=decimal),
+                "sum": plain(listing.quote_amount(1, row.notional)),
+            }
+            for candle, row in zip(candles, rows, strict=True)
         ]
 
     def _tickers(self, request: web.Request) -> list[dict[str, object]]:

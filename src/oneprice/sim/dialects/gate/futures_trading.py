@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from oneprice.sim.dialects.gate.caller import Call, Right
+from oneprice.sim.dialects.gate.closes import Closes
 from oneprice.sim.dialects.gate.futures_account import FuturesAccount
 from oneprice.sim.dialects.gate.futures_orders import FuturesOrders
 from oneprice.sim.dialects.gate.rates import FUTURES_CANCEL, FUTURES_PLACE
@@ -20,8 +21,9 @@ _PREFIX: Final = "/futures/{settle:usdt|USDT}"
 class FuturesTrading:
     """Puts orders and account of a perpetual desk on the gateway."""
 
-    def __init__(self, orders: FuturesOrders, account: FuturesAccount) -> None:
+    def __init__(self, orders: FuturesOrders, account: FuturesAccount, closes: Closes) -> None:
         self._orders = orders
+        self._closes = closes
         self._account = account
 
     def register(self, gateway: Gateway) -> None:
@@ -41,7 +43,8 @@ class FuturesTrading:
         gateway.private("GET", f"{_PREFIX}/positions/{{contract}}", account.position)
         gateway.private("GET", f"{_PREFIX}/dual_comp/positions/{{contract}}", account.both_sides)
         gateway.private("GET", f"{_PREFIX}/get_leverage/{{contract}}", account.leverage)
-        for name in ("position_close", "liquidates", "auto_deleverages", "price_orders"):
+        gateway.private("GET", f"{_PREFIX}/position_close", self._closes.history)
+        for name in ("liquidates", "auto_deleverages", "price_orders"):
             gateway.private("GET", f"{_PREFIX}/{name}", lambda call: [])
 
     def _register_orders(self, gateway: Gateway) -> None:

@@ -92,7 +92,7 @@ class OrderEntry:
     def _log_in(self, channel: str, payload: _Payload, request_id: str, in_us: int) -> None:
         parameters = bytes(payload.req_param).decode()
         try:
-            self._check_open()
+            self._check_open(channel)
             self._login = self._desk.signatures.of_login(
                 payload.api_key,
                 payload.signature,
@@ -112,7 +112,7 @@ class OrderEntry:
     def _run(self, channel: str, command: Command, payload: _Payload, request_id: str, in_us: int) -> None:
         quota: Quota | None = None
         try:
-            self._check_open()
+            self._check_open(channel)
             account, key = self._signed_in()
             parameters = decode(bytes(payload.req_param))
             for market in _markets(command, parameters):
@@ -135,8 +135,8 @@ class OrderEntry:
         else:
             self._connection.reply(frame)
 
-    def _check_open(self) -> None:
-        if self._desk.server.faults.active(FaultKind.MAINTENANCE) is not None:
+    def _check_open(self, channel: str) -> None:
+        if self._desk.server.faults.hit(FaultKind.MAINTENANCE, channel) is not None:
             raise RefusedError("TOO_BUSY", "System is busy. Please try again later", 503)
 
     def _signed_in(self) -> tuple[Account, ApiKey]:

@@ -210,7 +210,7 @@ class GateSession:
     def _signed_in(self, request: _Request) -> Account:
         """Who has signed the request. Raises RefusedError."""
         assert self._private is not None, "private channels have a private side"
-        if self._server.faults.active(FaultKind.MAINTENANCE) is not None:
+        if self._server.faults.hit(FaultKind.MAINTENANCE, request.channel) is not None:
             raise RefusedError("TOO_BUSY", "System is busy. Please try again later", 503)
         auth = request.auth or _Auth()
         signatures = self._private.entry.signatures

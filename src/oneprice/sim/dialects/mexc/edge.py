@@ -90,8 +90,10 @@ class EdgeSession:
                 pong = {"channel": "pong", "data": self._server.now_ms()}
                 self._connection.reply(msgspec.json.encode(pong).decode())
             elif request.method == "login":
+                self._check_open(request.method)
                 self._log_in(_param(request, _Login), request.subscribe)
             elif request.method == "personal.filter":
+                self._check_open(request.method)
                 self._filter(_param(request, _Filters))
             elif verb in ("sub", "unsub"):
                 self._subscribe(request.method, verb, stream, _param(request, SubscriptionParam))
@@ -125,10 +127,12 @@ class EdgeSession:
         if verb == "sub":
             self._connection.subscribe(topic)
 
+    def _check_open(self, method: str) -> None:
+        if self._server.faults.hit(FaultKind.MAINTENANCE, method) is not None:
+            raise FuturesRefusedError(801, "System under maintenance")
+
     def _log_in(self, param: _Login, subscribe: bool) -> None:
         """A second login replaces the first."""
-        if self._server.faults.active(FaultKind.MAINTENANCE) is not None:
-            raise FuturesRefusedError(801, "System under maintenance")
         account, key = check_login(
             self._server.accounts, param.api_key, str(param.req_time), param.signature, self._server.now_ms()
         )

@@ -66,7 +66,7 @@ class FuturesRest:
             self._get(f"/kline/{name}/{{symbol}}", self._kline)
         self._get("/deals/{symbol}", self._deals)
         self._get("/ticker", self._ticker)
-        self._server.route("*", "/api/v1/{tail:.*}", lambda _: web.Response(status=404, text="Not Found"))
+        self._server.route("*", "/api/v1/{tail:.*}", lambda _: refused(404, "Not Found", 404))
 
     def _get(self, path: str, handler: Callable[[web.Request], object], counter: WindowCounter | None = None) -> None:
         limiter = counter if counter is not None else self._often

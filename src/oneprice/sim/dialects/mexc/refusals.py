@@ -21,6 +21,7 @@ __all__ = [
     "SpotRefusedError",
     "banned",
     "futures_refusal",
+    "not_found",
     "refused",
     "spot_refusal",
     "too_many",
@@ -122,8 +123,13 @@ def too_many(retry_after_s: int) -> web.Response:
 
 
 def banned(seconds: int) -> web.Response:
-    """HTTP 418 of spot: the address is banned."""
-    return json_response({"code": 418, "msg": "IP banned"}, 418, {"Retry-After": str(seconds)})
+    """HTTP 418 of spot: the address is banned. The code is that of too many requests (unverified)."""
+    return json_response({"code": 429, "msg": "IP banned"}, 418, {"Retry-After": str(seconds)})
+
+
+def not_found() -> web.Response:
+    """HTTP 404 of spot: there is no such endpoint (its body is unverified)."""
+    return json_response({"code": 404, "msg": "Not Found"}, 404)
 
 
 def unavailable() -> web.Response:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from oneprice.sim.dialects.mexc.desk_rules import DESK_RULES, SPOT_PRICE_BAND
 from oneprice.sim.dialects.mexc.listed import SPOT_INTERVALS_MS, plain, spot_maximums, spot_symbol
-from oneprice.sim.dialects.mexc.refusals import SpotRefusedError
+from oneprice.sim.dialects.mexc.refusals import SpotRefusedError, not_found
 from oneprice.sim.dialects.mexc.spot_limits import SpotLimits
 from oneprice.sim.engine import Side, TradePrint
 from oneprice.sim.market import SimListing, SimMarket
@@ -56,7 +56,7 @@ class SpotRest:
         self._get("/ticker/24hr", 25, lambda request: self._one_or_all(request, _day))
         self._get("/ticker/price", 10, lambda request: self._one_or_all(request, _last_price))
         self._get("/ticker/bookTicker", 10, lambda request: self._one_or_all(request, _top))
-        self._server.route("*", "/api/v3/{tail:.*}", lambda _: web.Response(status=404, text="Not Found"))
+        self._server.route("*", "/api/v3/{tail:.*}", lambda _: not_found())
 
     def _get(self, path: str, weight: int, handler: Callable[[web.Request], object]) -> None:
         def answer(request: web.Request) -> web.StreamResponse:

@@ -28,6 +28,7 @@ __all__ = ["SUBSCRIPTIONS_MAX", "serve_spot_socket"]
 SUBSCRIPTIONS_MAX: Final = 30
 UNSUBSCRIBED_S: Final = 30
 SILENT_S: Final = 60
+_PRIVATE: Final = "spot@private."
 
 POLICY: Final = SocketPolicy(messages_per_s=100, streams_max=SUBSCRIPTIONS_MAX)
 
@@ -67,7 +68,7 @@ def _of(account: Account | None, find: FindTopic, streams: PrivateStreams | None
     """The channels that a connection of `account` may join."""
 
     def find_any(channel: str) -> Topic | None:
-        if account is not None and streams is not None and channel.startswith("spot@private."):
+        if account is not None and streams is not None and channel.startswith(_PRIVATE):
             return streams.topic(account, channel)
         return find(channel)
 
@@ -147,7 +148,11 @@ class SpotSession:
             self._connection.subscribe(topic)
 
     def _is_rejected(self, name: str) -> bool:
-        return self._server.faults.hit(FaultKind.REJECT_SUBSCRIBE, name) is not None
+        """Private channels in maintenance too."""
+        faults = self._server.faults
+        if name.startswith(_PRIVATE) and faults.hit(FaultKind.MAINTENANCE, name) is not None:
+            return True
+        return faults.hit(FaultKind.REJECT_SUBSCRIBE, name) is not None
 
     def _reply(self, request_id: int, message: str) -> None:
         answer = {"id": request_id, "code": 0, "msg": message}

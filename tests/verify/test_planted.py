@@ -1,0 +1,57 @@
+"""Exchanges that are broken on purpose: the cards that must notice fail, and no others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+from tests.verify.planted.answers import ANSWERS
+from tests.verify.planted.desks import DESKS
+from tests.verify.planted.plant import Garden, Plant
+from tests.verify.planted.public import PUBLIC
+from tests.verify.planted.streams import PRIVATE_STREAMS
+from tests.verify.simulated import failures, try_cards
+
+from oneprice.verify import Thresholds, all_cards
+
+PLANTS = (*PUBLIC, *ANSWERS, *DESKS, *PRIVATE_STREAMS)
+HURRIED = Thresholds(card_s=10.0, report_s=0.6, live_s=4.0, first_data_s=4.0)
+"""What does not come will not come: waiting for it is short."""
+
+
+def _numbers(plant: Plant) -> list[int]:
+    return [one.number for one in all_cards() if one.number // 100 in plant.areas or one.number in plant.numbers]
+
+
+async def _try(garden: Garden, plant: Plant) -> dict[int, str]:
+    wanted = _numbers(plant)
+    results = await try_cards(plant.market, wanted, lambda server: garden.plant(server, plant), thresholds=HURRIED)
+    return failures(results)
+
+
+async def _try_all(garden: Garden) -> dict[str, dict[int, str]]:
+    found = await asyncio.gather(*(_try(garden, plant) for plant in PLANTS))
+    return {plant.name: seen for plant, seen in zip(PLANTS, found, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def noticed() -> Mapping[str, Mapping[int, str]]:
+    """What failed on each of the broken exchanges, all tried at the same time."""
+    garden = Garden()
+    with pytest.MonkeyPatch.context() as patches:
+        garden.dig(patches)
+        return asyncio.run(_try_all(garden))
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
+def test_just_the_right_cards_notice(noticed: Mapping[str, Mapping[int, str]], plant: Plant) -> None:
+    assert plant.fails <= set(_numbers(plant))
+    assert set(noticed[plant.name]) == plant.fails, noticed[plant.name]
+
+
+def test_faults_are_planted_at_every_venue_and_in_both_markets() -> None:
+    assert len({plant.name for plant in PLANTS}) == len(PLANTS)
+    assert {plant.market for plant in PLANTS} >= {
+        f"{venue}-{kind}" for venue in ("binance", "gate", "mexc") for kind in ("spot", "usdm")
+    }
