@@ -66,3 +66,23 @@ def test_an_order_first_told_by_the_venues_id_alone_gets_our_id_when_it_is_told(
     view.merge(TOLD)
     assert [order.client_order_id for order in view.open] == ["ours-1"]
     assert view.get(BY_OURS) == view.get(BY_VENUES)
+
+
+def test_an_order_that_we_took_for_refused_lives_when_the_venue_tells_of_it() -> None:
+    view = OrderView()
+    view.expect(NEW)
+    settled = view.settle("ours-1", OrderStatus.REJECTED, "the venue has never had it")
+    assert settled is not None
+    assert settled.is_over
+    assert not view.open
+    merged = view.merge(TOLD)
+    assert merged is not None
+    assert (merged.status, merged.reason, merged.price) == (OrderStatus.NEW, "", Decimal(100))
+    assert view.open == [merged] == [view.get(BY_OURS)]
+
+
+def test_an_order_that_the_venue_has_refused_stays_so() -> None:
+    view = OrderView()
+    view.merge(msgspec.structs.replace(TOLD, status=OrderStatus.REJECTED))
+    view.merge(TOLD)
+    assert not view.open

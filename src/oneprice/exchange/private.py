@@ -181,8 +181,9 @@ class PrivateExchange:
         """Send an order, once. `hedge`: it lowers a risk, so it goes before other orders where a limit binds.
 
         The answer is what is known when it comes; the private stream tells the rest. Raises InvalidOrderError and
-        NotSupported (nothing was sent), DuplicateOrderError (also unsent, for an id that was used here), RateLimitError, NetworkError and other ExchangeAPIErrors. Their `outcome`
-        says what may be concluded: after UNKNOWN the order may be live, and `find` looks for it.
+        NotSupported (nothing was sent), DuplicateOrderError for an id that was used here (neither), RateLimitError,
+        NetworkError and other ExchangeAPIErrors. Their `outcome` says what may be concluded: after UNKNOWN the order
+        may be live, and `find` looks for it.
         """
         require_legal(order)
         if not self._knows_listings:
@@ -209,7 +210,7 @@ class PrivateExchange:
             self._failed(order, error)
             raise
         except BaseException:
-            self.view.settle(order.client_order_id, OrderStatus.UNKNOWN, "given up while it was on its way")
+            self._settle(order, OrderStatus.UNKNOWN, "given up while it was on its way")
             raise
         ref = OrderRef(listing=order.listing, client_order_id=order.client_order_id)
         told = told or Order(listing=order.listing, venue_order_id="", status=OrderStatus.NEW)
@@ -229,7 +230,10 @@ class PrivateExchange:
             return
         is_refused = error.outcome is Outcome.REJECTED and not isinstance(error, DuplicateOrderError)
         status = OrderStatus.REJECTED if is_refused else OrderStatus.UNKNOWN
-        settled = self.view.settle(order.client_order_id, status, str(error))
+        self._settle(order, status, str(error))
+
+    def _settle(self, order: NewOrder | OrderRef, status: OrderStatus, reason: str) -> None:
+        settled = self.view.settle(order.client_order_id, status, reason)
         if settled is not None:
             self._following.tell_order(settled)
 
@@ -267,7 +271,7 @@ class PrivateExchange:
             told = [error for _ in orders]
         except BaseException:
             for order in orders:
-                self.view.settle(order.client_order_id, OrderStatus.UNKNOWN, "given up while it was on its way")
+                self._settle(order, OrderStatus.UNKNOWN, "given up while it was on its way")
             raise
         results: list[Order | ExchangeAPIError] = []
         for order, one in zip(orders, told, strict=True):
@@ -313,9 +317,7 @@ class PrivateExchange:
         sent_ns = self._clock.wall_ns() if sent_ns is None else sent_ns
         found = await find_order(self, self._account, ref, sent_ns, self._clock, self._config.find_for_s)
         if found is None:
-            settled = self.view.settle(ref.client_order_id, OrderStatus.REJECTED, "the venue has never had it")
-            if settled is not None:
-                self._following.tell_order(settled)
+            self._settle(ref, OrderStatus.REJECTED, "the venue has never had it")
         return found
 
     async def open_orders(self, listed: Listed | None = None) -> list[Order]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from decimal import Decimal
 
 import msgspec
 
@@ -39,6 +40,7 @@ class OrderView:
         self._ended: OrderedDict[str, Order] = OrderedDict()
         self._names: dict[tuple[str, str], str] = {}  # (venue symbol, venue order id) -> name in the tables
         self._fills: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._booked: OrderedDict[tuple[str, str], Decimal] = OrderedDict()  # by (venue symbol, venue order id)
         self.last_fill_ns = 0
         self.late_fills = 0
 
@@ -95,6 +97,8 @@ class OrderView:
             merged = told  # the common case: the first that is told, and all that there is to tell
         else:
             known = self._known(name)
+            if known is not None and told.venue_order_id and _is_our_conclusion(known):
+                known = msgspec.structs.replace(known, status=OrderStatus.UNKNOWN, reason="")
             merged = told if known is None else _merged(known, told)
             if merged == known:
                 return None
@@ -102,7 +106,7 @@ class OrderView:
         return merged
 
     def book(self, fill: Fill) -> bool:
-        """Whether this fill was not known yet."""
+        """Whether this fill was not known yet. `late_fills` counts those of ended orders that did not reckon with them."""
         key = (fill.listing.venue_symbol, fill.venue_fill_id)
         if key in self._fills:
             return False
@@ -110,9 +114,13 @@ class OrderView:
         if len(self._fills) > FILLS_KEPT:
             self._fills.popitem(last=False)
         self.last_fill_ns = max(self.last_fill_ns, fill.time_ns)
+        of_order = (fill.listing.venue_symbol, fill.venue_order_id)
+        booked = self._booked[of_order] = self._booked.get(of_order, 0) + fill.quantity
+        if len(self._booked) > FILLS_KEPT:
+            self._booked.popitem(last=False)
         known = self.get(OrderRef(listing=fill.listing, venue_order_id=fill.venue_order_id))
-        if known is not None and known.is_over and fill.time_ns > known.time_ns > 0:
-            self.late_fills += 1
+        if known is not None and known.is_over and known.filled_quantity is not None:
+            self.late_fills += booked > known.filled_quantity
         return True
 
     def missing(self, open_now: Iterable[Order], listing: SymbolInfo | None = None) -> list[Order]:
@@ -145,6 +153,7 @@ class OrderView:
         if order.venue_order_id:
             self._names[(order.listing.venue_symbol, order.venue_order_id)] = name
         if not order.is_over:
+            self._ended.pop(name, None)
             self._open[name] = order
             return
         self._open.pop(name, None)
@@ -170,6 +179,11 @@ def _pending(order: NewOrder) -> Order:
         quote_quantity=order.quote_quantity,
         reduce_only=order.reduce_only,
     )
+
+
+def _is_our_conclusion(known: Order) -> bool:
+    """Whether it ended because we took it to: an order that the venue tells of nevertheless is as the venue says."""
+    return known.status is OrderStatus.REJECTED and not known.venue_order_id
 
 
 def _is_whole(told: Order) -> bool:

@@ -58,7 +58,6 @@ from oneprice.venues.kit.contract import (
     StreamLimits,
     Subscription,
     Support,
-    Venue,
 )
 from oneprice.venues.kit.credentials import Credentials, Signer
 from oneprice.venues.kit.discovery import find_venue, find_venues
@@ -66,6 +65,7 @@ from oneprice.venues.kit.errors import ErrorTable, Rule, Words, rules
 from oneprice.venues.kit.orders import CLIENT_ID, is_amount, nonsense, plain
 from oneprice.venues.kit.sharding import Shard, batches, shard
 from oneprice.venues.kit.symbols import multiple, unlisted
+from oneprice.venues.kit.venue import Venue
 from oneprice.venues.kit.wrapping import wrapped
 
 __all__ = [

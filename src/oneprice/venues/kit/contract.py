@@ -1,25 +1,20 @@
 """What a venue is: the contract that every venue folder fulfils.
 
 A venue is sans-IO. It says which request to make and reads the answer; it says which text to send on a
-websocket and describes the frames that come back. It opens nothing and reads no clock. A folder
-`venues/NAME/` exposes `VENUE: Venue` in its `__init__.py`, and is found by discovery.
+websocket and describes the frames that come back. It opens nothing and reads no clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from oneprice.core.describe import Snapshot, Stream
 from oneprice.errors import ExchangeAPIError
 from oneprice.model import FundingRate, Kline, KlineInterval, MarketKind, OrderBook, SymbolInfo, Ticker, Trade
-
-if TYPE_CHECKING:
-    from oneprice.venues.kit.account import PrivateMarket
-    from oneprice.venues.kit.credentials import Credentials
 
 T = TypeVar("T")
 
@@ -319,16 +314,3 @@ class Hosts(msgspec.Struct, frozen=True):
 
     rest: str
     stream: str
-
-
-class Venue(msgspec.Struct, frozen=True):
-    """A venue folder. `markets[kind](hosts)` gives a market; None is for the venue's own hosts.
-
-    `accounts[kind](hosts, credentials)` gives an account at it.
-    """
-
-    name: str
-    title: str
-    markets: Mapping[MarketKind, Callable[[Hosts | None], PublicMarket]]
-    accounts: Mapping[MarketKind, Callable[[Hosts | None, Credentials], PrivateMarket]] = {}
-    documentation: str = ""

@@ -7,7 +7,7 @@ import pkgutil
 
 import oneprice.venues
 from oneprice.errors import ConfigError
-from oneprice.venues.kit.contract import Venue
+from oneprice.venues.kit.venue import Venue
 
 
 def find_venues() -> dict[str, Venue]:
