@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.canaries import Guard
 
 from oneprice.errors import ConfigError
 
@@ -17,6 +18,11 @@ CORELESS = {"exchange", "house", "live", "observe", "sim"}
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch over planted keys."""
+    config.pluginmanager.register(Guard(config), "planted-keys")
 
 
 def pytest_report_header() -> str:

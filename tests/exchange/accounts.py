@@ -4,13 +4,14 @@ other."""
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
+from tests.canaries import planted
+
 from oneprice.app import Ports, build_account, live_ports, simulated_hosts
-from oneprice.exchange import AccountConfig, PrivateExchange, RequestConfig
+from oneprice.exchange import AccountConfig, ConnectionConfig, PrivateExchange, RequestConfig
 from oneprice.exchange.following import AccountEvent
 from oneprice.live import LiveChance, LiveNetwork
 from oneprice.model import AssetName, Fill, NewOrder, Order, OrderRef, OrderStatus, Symbol, SymbolInfo
@@ -96,27 +97,41 @@ class Venue:
         options = ServeOptions(venue=name, instruments=instruments, clock=ports.clock.wall_ns)
         return cls(await start_exchange(options), ports)
 
-    def open_account(self, funds: dict[str, dict[str, Decimal]] | None = None) -> tuple[Account, ApiKey]:
-        """A new customer with the default funds, or with these."""
+    def open_account(self) -> tuple[Account, ApiKey]:
+        """A new customer with the default funds."""
         self._count += 1
-        texts = [hashlib.sha256(f"{what} {self._count}".encode()).hexdigest() for what in ("key", "secret")]
-        key = ApiKey(key=texts[0], secret=texts[1])
-        if funds is None:
-            funds = {name: dict(DEFAULT_FUNDS["spot" if name == "spot" else "usdm"]) for name in self.server.desks}
-            funds = {
-                name: {asset: amount for asset, amount in held.items() if asset in ("USDT", "BTC", "ETH")}
-                for name, held in funds.items()
-            }
-        return self.server.accounts.open([key], funds), key
+        name, secret = planted(self._count)
+        key = ApiKey(key=name, secret=secret)
+        return self.server.accounts.open([key], self.funds()), key
+
+    def funds(self) -> dict[str, dict[str, Decimal]]:
+        """What a customer gets, as far as the exchange has it."""
+        kept = {name: DEFAULT_FUNDS["spot" if name == "spot" else "usdm"] for name in self.server.desks}
+        return {
+            name: {asset: amount for asset, amount in assets.items() if asset in ("USDT", "BTC", "ETH")}
+            for name, assets in kept.items()
+        }
 
     async def join(
-        self, market: str, config: AccountConfig | None = None, requests: RequestConfig | None = None
+        self,
+        market: str,
+        config: AccountConfig | None = None,
+        requests: RequestConfig | None = None,
+        connections: ConnectionConfig | None = None,
     ) -> Member:
         """A new account with an open user's object. The market's rules are asked for once only."""
         account, key = self.open_account()
         hosts = simulated_hosts([market], {market.partition("-")[0]: self.server.url})[market]
         credentials = Credentials(key.key, key.secret)
-        exchange = build_account(market, credentials, self._ports, hosts=hosts, config=config, requests=requests)
+        exchange = build_account(
+            market,
+            credentials,
+            self._ports,
+            hosts=hosts,
+            config=config,
+            requests=requests,
+            connections=connections,
+        )
         if market in self._rows:
             exchange.public.know(self._rows[market])
         member = Member(exchange, account)
@@ -240,12 +255,18 @@ class House:
         return self._venues[name]
 
     async def member(
-        self, market: str, config: AccountConfig, number: int = 0, *, requests: RequestConfig | None = None
+        self,
+        market: str,
+        config: AccountConfig,
+        number: int = 0,
+        *,
+        requests: RequestConfig | None = None,
+        connections: ConnectionConfig | None = None,
     ) -> Member:
         """An account at a market with these settings, the same one whenever it is asked for by the same number."""
-        key = (market, config, requests, number)
+        key = (market, config, requests, connections, number)
         if key not in self._members:
-            self._members[key] = await (await self.venue(market)).join(market, config, requests)
+            self._members[key] = await (await self.venue(market)).join(market, config, requests, connections)
         return self._members[key]
 
     async def close(self) -> None:

@@ -86,3 +86,14 @@ def test_an_order_that_the_venue_has_refused_stays_so() -> None:
     view.merge(msgspec.structs.replace(TOLD, status=OrderStatus.REJECTED))
     view.merge(TOLD)
     assert not view.open
+
+
+def test_an_order_first_told_under_a_strange_name_becomes_the_one_that_was_sent() -> None:
+    view = OrderView()
+    view.expect(NEW)
+    view.merge(msgspec.structs.replace(TOLD, client_order_id="x-cancel", status=OrderStatus.CANCELED))
+    view.merge(TOLD)
+    assert not view.open
+    ended = view.get(BY_OURS)
+    assert ended is not None
+    assert (ended.status, ended.venue_order_id, ended.client_order_id) == (OrderStatus.CANCELED, "17", "ours-1")

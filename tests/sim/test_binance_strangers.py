@@ -1,39 +1,27 @@
-"""Clients that the simulated Binance was not written with: crowds, duels, reconnects, ccxt's blocking client."""
+"""The simulated Binance and clients that it was not written with."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from decimal import Decimal
 
-import ccxt
 import pytest
-from strangers import SPOT, SWAP, Stranger, compare, crowd, hears, know, patient, quieten, race, settled, wealth
-
-from oneprice.sim.faults import FaultKind, FaultOrder
-from oneprice.sim.server import SimServer
-
-StartVenue = Callable[..., Awaitable[SimServer]]
+from tests.sim.stranger_tests import StrangerTests
+from tests.sim.strangers import SPOT, Stranger
 
 
-@pytest.fixture
-async def venue(start_venue: StartVenue) -> SimServer:
-    server = await start_venue("binance", instruments=("BTC/USDT", "ETH/USDT"))
-    quieten(server)
-    return server
+class TestBinanceStrangers(StrangerTests):
+    """Binance."""
 
+    venue_name = "binance"
 
-@pytest.fixture
-async def ann(venue: SimServer) -> AsyncIterator[Stranger]:
-    stranger = Stranger(venue, "ann")
-    await know(stranger)
-    yield stranger
-    await stranger.client.close()
-
-
-@pytest.fixture
-async def bob(venue: SimServer, ann: Stranger) -> AsyncIterator[Stranger]:
-    stranger = Stranger(venue, "bob")
-    await know(ann, stranger)
-    yield stranger
-    await stranger.client.close()
+    async def test_the_wallet_in_sum(self, ann: Stranger) -> None:
+        client = ann.client
+        (detail,) = (await client.sapiGetAssetAssetDetail({"asset": "USDT"})).values()
+        networks = (await client.fetch_currencies())["USDT"]["networks"]
+        assert float(detail["withdrawFee"]) in [network["fee"] for network in networks.values()]
+        rows = {row["walletName"]: row for row in await client.sapiGetAssetWalletBalance({"quoteAsset": "USDT"})}
+        assert Decimal(rows["USDⓈ-M Futures"]["balance"]) == 10_000
+        bitcoin = ann.desk(SPOT).mark_price(ann.listing(SPOT))
+        assert float(rows["Spot"]["balance"]) == pytest.approx(float(100_000 + bitcoin), rel=1e-3)
+        assert (await client.sapiGetBnbBurn())["spotBNBBurn"] is False
+        assert (await client.sapiGetAccountInfo())["isMarginEnabled"] is False

@@ -255,6 +255,16 @@ async def test_late_reports_keep_their_order(venue: Venue, client: Client) -> No
     assert await client.take(3) == [{"report": "a"}, {"report": "b"}, {"report": "c"}]
 
 
+async def test_late_reports_that_are_due_are_not_overtaken(venue: Venue, client: Client) -> None:
+    """Between two ticks the time of a late report may have come, and the next one is there before the tick."""
+    venue.fault(FaultKind.LATE_REPORT, count=1, delay_ms=100)
+    (connection,) = venue.server.connections
+    connection.report('{"report": "late"}')
+    venue.pass_ms(100)
+    connection.report('{"report": "next"}')
+    assert await client.take(2) == [{"report": "late"}, {"report": "next"}]
+
+
 async def test_reordered_report_comes_after_the_next_one(venue: Venue, client: Client) -> None:
     venue.fault(FaultKind.REORDER_REPORT)
     for name in ("a", "b", "c"):

@@ -178,6 +178,18 @@ def test_funding_goes_from_longs_to_shorts_where_the_rate_is_positive(room: Room
     )
 
 
+def test_funding_is_rounded_as_wallets_are_and_the_house_takes_the_rest(room: Room) -> None:
+    """Wallets have 8 decimals on the wire: what is paid must be what income says."""
+    buy(room, room.ann, "30", "100")
+    sell(room, room.bob, "10", "100")
+    before = room.free(room.ann), room.free(room.bob), room.free(room.accounts.house)
+    room.desk.settle_funding(room.now, Decimal("0.00000000123456"))
+    after = room.free(room.ann), room.free(room.bob), room.free(room.accounts.house)
+    changes = [new - old for new, old in zip(after, before, strict=True)]
+    assert changes == [Decimal("-0.00000038"), Decimal("0.00000012"), Decimal("0.00000026")]
+    assert [room.desk.funding_payments(who)[0].amount for who in (room.ann, room.bob)] == changes[:2]
+
+
 def test_funding_is_paid_once_at_each_of_its_hours(room: Room) -> None:
     buy(room, room.ann, "10", "100")
     interval = 8 * HOUR

@@ -1,5 +1,6 @@
 """What a desk refuses and in which order, ids, amendments, countdowns, forgetting, faults."""
 
+import gc
 from decimal import Decimal
 
 import msgspec
@@ -12,7 +13,17 @@ from oneprice.sim.desk import TradingDesk
 from oneprice.sim.engine import SelfTrade, TimeInForce
 from oneprice.sim.faults import FaultBoard, FaultKind
 from oneprice.sim.market import SimMarket
-from oneprice.sim.orders import Change, DuplicateIds, EndedBy, OrderReport, OrderState, Reason, Refused, Ticket
+from oneprice.sim.orders import (
+    Change,
+    DuplicateIds,
+    EndedBy,
+    OrderReport,
+    OrderState,
+    Reason,
+    Refused,
+    SimOrder,
+    Ticket,
+)
 
 GTC, IOC, FOK, POST_ONLY = TimeInForce
 
@@ -322,6 +333,18 @@ def test_oldest_ended_orders_are_forgotten_beyond_the_limit(monkeypatch: pytest.
     assert room.desk.fills(room.ann, order_id=orders[1].order_id) == []
     with pytest.raises(Refused, match="unknown_order"):
         room.desk.by_client_id(room.ann, room.listing, "1")
+
+
+def test_forgotten_orders_are_kept_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules of 90 days must not keep what the maximum has driven out: a busy exchange would grow for as long."""
+    monkeypatch.setattr(order_store, "ENDED_KEPT_MAX", 3)
+    room = changed(forget_unfilled_s=90 * 86_400.0, client_id_kept_s=3_600.0)
+    for number in range(10):
+        room.desk.cancel(room.place(room.ann, BUY, "1", "99", client_id=str(number)), room.now)
+    room.reports.clear()
+    gc.collect()
+    alive = [one for one in gc.get_objects() if isinstance(one, SimOrder) and one.account is room.ann]
+    assert sorted(order.client_order_id for order in alive) == ["7", "8", "9"]
 
 
 def test_reference_price_is_the_fair_price_on_the_tick() -> None:

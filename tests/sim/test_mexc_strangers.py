@@ -1,39 +1,21 @@
-"""Clients that the simulated MEXC was not written with: crowds, duels, reconnects, ccxt's blocking client."""
+"""The simulated MEXC and clients that it was not written with."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
-
 import ccxt
 import pytest
-from strangers import SPOT, SWAP, Stranger, compare, crowd, hears, know, patient, quieten, race, settled, wealth
-
-from oneprice.sim.faults import FaultKind, FaultOrder
-from oneprice.sim.server import SimServer
-
-StartVenue = Callable[..., Awaitable[SimServer]]
+from tests.sim.stranger_tests import StrangerTests
+from tests.sim.strangers import Stranger
 
 
-@pytest.fixture
-async def venue(start_venue: StartVenue) -> SimServer:
-    server = await start_venue("mexc", instruments=("BTC/USDT", "ETH/USDT"))
-    quieten(server)
-    return server
+class TestMexcStrangers(StrangerTests):
+    """MEXC."""
 
+    venue_name = "mexc"
 
-@pytest.fixture
-async def ann(venue: SimServer) -> AsyncIterator[Stranger]:
-    stranger = Stranger(venue, "ann")
-    await know(stranger)
-    yield stranger
-    await stranger.client.close()
-
-
-@pytest.fixture
-async def bob(venue: SimServer, ann: Stranger) -> AsyncIterator[Stranger]:
-    stranger = Stranger(venue, "bob")
-    await know(ann, stranger)
-    yield stranger
-    await stranger.client.close()
+    async def test_what_is_not_there_is_told_in_the_markets_shape(self, ann: Stranger) -> None:
+        """Clients read the bodies of errors as JSON without looking."""
+        with pytest.raises(ccxt.ExchangeError, match='"code":404'):
+            await ann.client.fetch_transfer("1")
+        with pytest.raises(ccxt.ExchangeError, match='"success":false'):
+            await ann.client.request("account/asset/analysis/today_pnl", ["contract", "private"], "GET")

@@ -298,6 +298,14 @@ def test_a_market_order_by_quote_has_no_quantity_of_its_own() -> None:
     body = {**RESULT, "type": "MARKET", "origQuoteOrderQty": "100.0", "price": "0.00000000"}
     told = answer(SPOT.place(order(MarketKind.SPOT, **BY_QUOTE)), body)
     assert (told.quantity, told.quote_quantity, told.price, told.type) == (None, D(100), None, OrderType.MARKET)
+    reckoned = answer(SPOT.place(order(MarketKind.SPOT, **BY_QUOTE)), {**body, "origQty": "0.00000001"})
+    assert reckoned.filled_quantity == told.filled_quantity
+
+
+def test_a_worth_of_0_for_something_filled_is_not_believed() -> None:
+    told = answer(SPOT.query(ref(MarketKind.SPOT, venue_order_id="28")), {**RESULT, "cummulativeQuoteQty": "0.0"})
+    assert told.filled_quantity
+    assert (told.filled_quote, told.average_price) == (None, None)
 
 
 def test_a_lost_quote_amount_is_not_told() -> None:

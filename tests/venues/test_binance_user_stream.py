@@ -370,6 +370,13 @@ def test_a_kind_of_event_that_is_new_does_not_end_the_stream() -> None:
     assert spot({"e": "somethingNew", "E": T_MS}) == []
 
 
+def test_an_order_by_quote_may_fill_more_base_than_the_venue_had_reckoned() -> None:
+    (_, told) = spot({**TRADE, "q": "0.00000100", "Q": "100.00000000"})
+    assert isinstance(told, OrderUpdate)
+    assert (told.order.quantity, told.order.quote_quantity) == (None, D(100))
+    assert told.order.filled_quantity == D(TRADE["z"])
+
+
 def test_a_worth_of_0_for_something_filled_is_not_believed() -> None:
     (_, told) = spot({**TRADE, "Z": "0.00000000"})
     assert isinstance(told, OrderUpdate)

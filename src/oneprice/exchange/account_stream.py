@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from oneprice.errors import AuthenticationError, Outcome
+from oneprice.errors import AuthenticationError, NetworkError, Outcome, RateLimitError, VenueUnavailableError
 from oneprice.exchange.rest import RestClient
 from oneprice.exchange.session import HangUp
 from oneprice.ports import Clock
 from oneprice.venues.kit.account import PrivateMarket, StreamReady, Ticket, UserEvent, UserStream
 from oneprice.venues.kit.contract import Closing, Pong, Refusal, Reply
 
+RENEW_AGAIN_S = 60.0
 Hear = Callable[[UserEvent], None]
 
 
@@ -86,16 +87,25 @@ class StreamTalk:
         await self._catch_up()
 
     async def upkeep(self) -> None:
-        """Renew the ticket for as long as the connection stands."""
+        """Renew the ticket for as long as the connection stands.
+
+        A renewal that failed on its way is tried again soon, for a ticket lasts longer than `renew_every_s`.
+        One that the venue refuses ends the connection.
+        """
         renewal = self._account.renew(self._ticket) if self._ticket is not None else None
         if renewal is None:
             await asyncio.get_running_loop().create_future()
+        pause_s = self._account.renew_every_s
         while True:
-            await self._clock.sleep(self._account.renew_every_s)
+            await self._clock.sleep(pause_s)
             assert self._ticket is not None
             renewal = self._account.renew(self._ticket)
             assert renewal is not None, "a venue renews its tickets, or never does"
-            await self._rest.run(renewal)
+            try:
+                await self._rest.run(renewal)
+                pause_s = self._account.renew_every_s
+            except (NetworkError, RateLimitError, VenueUnavailableError):
+                pause_s = min(RENEW_AGAIN_S, self._account.renew_every_s)
 
     def ended(self, reason: str) -> None:
         """From here on events are missed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -106,17 +106,14 @@ class Following:
             raise InvariantError("the private stream runs already")
         self._since_ns = self._rest.venue_clock.now_ns()
         self._failed = asyncio.get_running_loop().create_future()
-        wanted = [self._complete.wait()]
         work = [self.stream_session.run(), self._keep()]
         if self._account.order_entry() is not None and self._config.order_path != "rest":
             work.append(self.entry_session.run())
-        if self._config.order_path == "websocket":
-            wanted.append(self._entry_open.wait())
         for one in work:
             task = asyncio.ensure_future(one)
             task.add_done_callback(self._on_done)
             self._tasks.append(task)
-        standing: asyncio.Future[Any] = asyncio.gather(*wanted)
+        standing = asyncio.ensure_future(self._stand())
         try:
             await asyncio.wait((standing, self._failed), return_when=asyncio.FIRST_COMPLETED)
             if self._failed.done():
@@ -127,6 +124,11 @@ class Following:
         finally:
             standing.cancel()
         self._failed = None
+
+    async def _stand(self) -> None:
+        await self._complete.wait()
+        if self._config.order_path == "websocket":
+            await self._entry_open.wait()
 
     async def stop(self) -> None:
         """End all connections. Raises what broke a task, if something did."""

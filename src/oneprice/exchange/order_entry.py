@@ -69,10 +69,9 @@ class EntryTalk:
         try:
             if self._send is None:
                 raise NetworkError(f"{self._account.venue}: order entry is not connected", Outcome.NOT_SENT)
-            message = make(number, self._rest.venue_clock.now_ns())
             answered: Answered = self._loop.create_future()
             self._waiting[number] = (answered, leave)
-            self._send(message)
+            self._send(make(number, self._rest.venue_clock.now_ns()))
             sent = True
         finally:
             if not sent:
@@ -134,8 +133,10 @@ class EntryTalk:
             elif isinstance(event, Reply):
                 assert self._send is not None
                 self._send(event.payload)
-            elif isinstance(event, Closing | Refusal):
+            elif isinstance(event, Closing):
                 raise HangUp(event.reason)
+            elif isinstance(event, Refusal):
+                raise AuthenticationError(self._account.venue, event.reason, outcome=Outcome.REJECTED)
 
     def _answer(self, event: EntryAnswer) -> None:
         waiting = self._waiting.pop(event.number, None)

@@ -5,7 +5,7 @@ where that is harmless.
 from __future__ import annotations
 
 import ssl
-from typing import TypeVar, cast
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -227,7 +227,8 @@ class RestClient:
             limiter.land(leave)
             raise
         now_ns = limiter.land(leave)
-        response = cast(Response, answer)  # it has the same three fields, and lives no longer than the call
+        # It has the same three fields, and lives no longer than the call.
+        response: Response = answer  # type: ignore[assignment]
         figures.answered(now_ns - leave.sent_ns, len(response.body), answer.reused)
         if now_ns >= self._hear_again_ns:
             self._hear_again_ns = now_ns + HEAR_EVERY_NS

@@ -88,9 +88,10 @@ class OrderView:
         """What is known now, if the message brought anything new; else None."""
         name = self._name(told.listing, told.venue_order_id, told.client_order_id)
         if told.client_order_id and name != told.client_order_id:
-            ours = self._known(name)
-            if ours is not None and ours.client_order_id:  # the venue may tell the name of the cancel that ended it
-                told = msgspec.structs.replace(told, client_order_id=ours.client_order_id)
+            held = self._known(name)
+            if held is not None and held.client_order_id and self._known(told.client_order_id) is None:
+                # A name that nobody knows does not replace a known one: it may be that of the cancel that ended it.
+                told = msgspec.structs.replace(told, client_order_id=held.client_order_id)
             else:
                 name = self._rename(name, told.client_order_id)
         if name in self._sent and _is_whole(told):
@@ -106,7 +107,7 @@ class OrderView:
         return merged
 
     def book(self, fill: Fill) -> bool:
-        """Whether this fill was not known yet. `late_fills` counts those of ended orders that did not reckon with them."""
+        """Whether this fill was not known yet. `late_fills` counts those that an order's end did not reckon with."""
         key = (fill.listing.venue_symbol, fill.venue_fill_id)
         if key in self._fills:
             return False
@@ -145,7 +146,8 @@ class OrderView:
         known = self._open.pop(name, None) or self._ended.pop(name, None)
         if known is not None:
             ours = self._known(client_order_id)
-            self._keep(client_order_id, known if ours is None else _merged(ours, known))
+            known = known if ours is None else _merged(ours, known)
+            self._keep(client_order_id, msgspec.structs.replace(known, client_order_id=client_order_id))
         return client_order_id
 
     def _keep(self, name: str, order: Order) -> None:

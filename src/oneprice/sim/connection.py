@@ -131,6 +131,7 @@ class Connection:
         if faults.hit(FaultKind.GARBAGE, name) is not None:
             frame = _mangle(frame)
         now_ns = self._clock()
+        self.release(now_ns)  # what has become due since the last tick goes first
         late = faults.hit(FaultKind.LATE_REPORT, name)
         due_ns = now_ns if late is None else now_ns + late.delay_ms * 1_000_000
         if self._held is None and (swap := faults.hit(FaultKind.REORDER_REPORT, name)) is not None:

@@ -284,7 +284,7 @@ class TradingDesk:
             same = self._store.open_with_client_id(account, listing.key, name)
             if same is not None:
                 raise Refused(Reason.DUPLICATE_CLIENT_ID, f"{name!r} is open already", same)
-        if len(self._store.open_orders(account, listing.key)) >= self.rules.open_orders_max:
+        if self._store.open_count(account, listing.key) >= self.rules.open_orders_max:
             raise Refused(Reason.TOO_MANY_ORDERS, f"{self.rules.open_orders_max} orders are open in {listing.key}")
 
     def _reduced(self, account: Account, listing: SimListing, intent: Intent) -> Intent:

@@ -159,18 +159,22 @@ class PerpetualMoney:
         self._credit(account, asset, amount)
 
     def pay_funding(self, listing: SimListing, rate: Decimal, now_ns: int) -> list[tuple[Account, Decimal]]:
-        """Longs pay shorts where the rate is positive; returns what each customer got."""
+        """Longs pay shorts where the rate is positive; returns what each customer got.
+
+        Rounded down to what wallets have; the house, which has the other side of all positions, has that of all sums.
+        """
         paid: list[tuple[Account, Decimal]] = []
-        for account in (*self._accounts.all(), self._accounts.house):
+        asset = listing.instrument.quote
+        for account in self._accounts.all():
             position = account.positions.get(listing.key)
             if position is None or not position.lots:
                 continue
-            amount = money.times(self._marked(listing, position.lots), -rate)
-            self._credit(account, listing.instrument.quote, amount)
-            if account is not self._accounts.house:
-                payment = FundingPayment(now_ns, listing.key, amount, rate)
-                self.payments[account.uid].append(payment)
-                paid.append((account, amount))
+            exact = money.times(self._marked(listing, position.lots), money.negated(rate))
+            amount = money.floored(exact, self._rules.fee_decimals)
+            self._credit(account, asset, amount)
+            self._credit(self._accounts.house, asset, money.negated(amount))
+            self.payments[account.uid].append(FundingPayment(now_ns, listing.key, amount, rate))
+            paid.append((account, amount))
         return paid
 
     # ---- inside ---------------------------------------------------------------------------------------

@@ -17,13 +17,13 @@ _SECOND_NS = 1_000_000_000
 
 
 class _File:
-    """What is known of one account. Dicts keep the order of placing."""
+    """What is known of one account. Dicts keep the order of placing; the open ones are by listing."""
 
     __slots__ = ("by_client", "fills", "fills_of", "open", "orders")
 
     def __init__(self) -> None:
         self.orders: dict[int, SimOrder] = {}
-        self.open: dict[int, SimOrder] = {}
+        self.open: dict[str, dict[int, SimOrder]] = {}
         self.by_client: dict[tuple[str, str], SimOrder] = {}
         self.fills: deque[SimFill] = deque(maxlen=FILLS_KEPT_MAX)
         self.fills_of: dict[int, list[SimFill]] = {}
@@ -36,21 +36,22 @@ class OrderStore:
         self._rules = rules
         self._files: dict[int, _File] = {}
         self._ended: deque[SimOrder] = deque()
-        self._forgettable: deque[SimOrder] = deque()
-        self._named: deque[SimOrder] = deque()
+        # Both are parts of the ended orders: what these drop at their maximum is forgotten already.
+        self._forgettable: deque[SimOrder] = deque(maxlen=ENDED_KEPT_MAX)
+        self._named: deque[SimOrder] = deque(maxlen=ENDED_KEPT_MAX)
 
     # ---- changes --------------------------------------------------------------------------------------
 
     def add(self, order: SimOrder) -> None:
         """A new order. With a client id it is the one found by it from now on."""
         file = self._file(order.account)
-        file.orders[order.order_id] = file.open[order.order_id] = order
+        file.orders[order.order_id] = file.open.setdefault(order.listing.key, {})[order.order_id] = order
         if order.client_order_id:
             file.by_client[order.listing.key, order.client_order_id] = order
 
     def end(self, order: SimOrder) -> None:
         """The order is over: it is no longer open, and its time of being forgotten begins."""
-        del self._file(order.account).open[order.order_id]
+        del self._file(order.account).open[order.listing.key][order.order_id]
         self._ended.append(order)
         if not order.filled_lots and self._rules.forget_unfilled_s:
             self._forgettable.append(order)
@@ -97,15 +98,20 @@ class OrderStore:
 
     def open_orders(self, account: Account, key: str | None = None, side: Side | None = None) -> list[SimOrder]:
         """Oldest first."""
-        return [
-            order
-            for order in self._file(account).open.values()
-            if (key is None or order.listing.key == key) and (side is None or order.side is side)
-        ]
+        by_listing = self._file(account).open
+        if key is not None:
+            found = list(by_listing.get(key, {}).values())
+        else:
+            found = sorted((order for kept in by_listing.values() for order in kept.values()), key=_number)
+        return found if side is None else [order for order in found if order.side is side]
+
+    def open_count(self, account: Account, key: str) -> int:
+        """How many orders are open in a listing."""
+        return len(self._file(account).open.get(key, ()))
 
     def has_open(self, account: Account) -> bool:
         """Whether any order is open."""
-        return bool(self._file(account).open)
+        return any(self._file(account).open.values())
 
     def orders(self, account: Account, key: str | None, since_ns: int, until_ns: int | None) -> list[SimOrder]:
         """By time of placing, both ends included, oldest first."""
@@ -155,3 +161,7 @@ class OrderStore:
         names, name = self._file(order.account).by_client, (order.listing.key, order.client_order_id)
         if names.get(name) is order:
             del names[name]
+
+
+def _number(order: SimOrder) -> int:
+    return order.order_id

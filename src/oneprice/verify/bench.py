@@ -18,8 +18,8 @@ from oneprice.market import MarketConfig
 from oneprice.model import MarketKind, NewOrder, Order, OrderRef, OrderType, Side, Symbol, SymbolInfo, TimeInForce
 from oneprice.ports import Chance, Clock, Network
 from oneprice.venues.kit import Channel, Credentials, PrivateMarket, PublicMarket
-from oneprice.verify.card import Need, skip
-from oneprice.verify.watch import SharedRest, Watch
+from oneprice.verify.card import Failed, Need, skip
+from oneprice.verify.watch import LOOK_EVERY_S, SharedRest, Watch
 
 ALL_CHANNELS = (Channel.DEPTH, Channel.QUOTE, Channel.TRADES)
 
@@ -162,13 +162,28 @@ class Bench:
     # ---- the account
 
     async def account(self) -> PrivateExchange:
-        """The account with its private stream, opened at the first use and kept for the cards that follow."""
+        """The account with its private stream, opened at the first use and kept for the cards that follow.
+
+        Its connections stand: where an earlier card had them cut, they are waited for. Raises Failed when they do not
+        come back within `live_s`.
+        """
         if self._account is None:
             made = self.new_account()
             made.public.know(await self.public.known())
             await made.open(follow=[await self.rules()])
             self._account = made
+        await self._stands(self._account)
         return self._account
+
+    async def _stands(self, account: PrivateExchange) -> None:
+        following, clock = account.following, self.ports.clock
+        has_entry = (await self.codec()).order_entry() is not None
+        until_ns = clock.monotonic_ns() + round(self.thresholds.live_s * 1e9)
+        while not following.state.complete or (has_entry and not (following.entry and following.entry.is_ready)):
+            if clock.monotonic_ns() > until_ns:
+                reason = following.state.reason or following.entry_session.reason
+                raise Failed(f"the account's connections do not stand within {self.thresholds.live_s:g} s: {reason}")
+            await clock.sleep(LOOK_EVERY_S)
 
     async def trader(self) -> PrivateExchange:
         """The same account by REST alone, opened at the first use and kept: what fails here is no stream's fault."""

@@ -23,7 +23,7 @@ class Line:
         self.controls: list[Control] = []
         self.frames = 0
         self.ended = ""
-        self._bench, self._socket = bench, None
+        self._bench = bench
         self._opened: WebSocket | None = None
 
     async def __aenter__(self) -> Line:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from oneprice.errors import NotSupported, OnePriceError
+from oneprice.errors import ExchangeAPIError, NetworkError, NotSupported, OnePriceError, RateLimitError
 from oneprice.verify import cards as room
 from oneprice.verify.bench import Bench
-from oneprice.verify.card import Card, CardResult, Failed, Need, Skipped, Verdict
+from oneprice.verify.card import Area, Card, CardResult, Failed, Need, Skipped, Verdict
+
+LITTLE = 0.3
 
 
 class VenueReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,10 +49,15 @@ def all_cards() -> list[Card]:
 async def run_cards(
     bench: Bench, cards: Sequence[Card], *, done: Callable[[CardResult], None] | None = None
 ) -> VenueReport:
-    """Try each card; none keeps another from being tried. `done` hears of each result as it comes."""
+    """Try each card; none keeps another from being tried. `done` hears of each result as it comes.
+
+    Those about rate limits come last, for they use them up, and begin when little of them is used.
+    """
     started_ns = bench.ports.clock.wall_ns()
-    results = []
-    for one in cards:
+    results: list[CardResult] = []
+    for one in sorted(cards, key=lambda one: one.area is Area.LIMITS):
+        if one.area is Area.LIMITS and results and results[-1].area is not Area.LIMITS:
+            await _recover(bench)
         results.append(await _run(bench, one))
         if done is not None:
             done(results[-1])
@@ -58,8 +65,26 @@ async def run_cards(
         market=bench.name,
         subject="simulated" if bench.faults is not None else "live",
         started_ns=started_ns,
-        results=tuple(results),
+        results=tuple(sorted(results, key=lambda one: one.number)),
     )
+
+
+async def _recover(bench: Bench) -> None:
+    """Where the venue tells that much of a limit is used, wait for the end of its window."""
+    market = bench.market
+    try:
+        used = market.used_weight(await bench.public.fetch(market.server_time().request))
+    except RateLimitError as late:
+        await bench.ports.clock.sleep((late.retry_after_ms or 0) / 1e3)
+        return
+    except (NetworkError, ExchangeAPIError):
+        return  # the cards will tell
+    windows = [
+        market.budgets[name].seconds
+        for name, weight in used.items()
+        if name in market.budgets and weight > LITTLE * market.budgets[name].weight_max
+    ]
+    await bench.ports.clock.sleep(max(windows, default=0.0))
 
 
 async def _run(bench: Bench, one: Card) -> CardResult:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from oneprice.model import AssetName, ExchangeName, Fee, MarketKind, SymbolInfo
 from oneprice.venues.binance.errors import VENUE_NAME
-from oneprice.venues.kit import multiple, unlisted
+from oneprice.venues.kit import Multiples, in_coins, multiples, unlisted
 
 
 class Names:
@@ -16,19 +16,12 @@ class Names:
     def __init__(self, kind: MarketKind) -> None:
         self._kind = kind
         self._listings: Mapping[str, SymbolInfo] = {}
-        self._assets: Mapping[str, tuple[AssetName, Decimal]] = {}
+        self._assets: Multiples = {}
 
     def know(self, listings: Sequence[SymbolInfo]) -> None:
         """Replaces what was known."""
         self._listings = {listing.venue_symbol: listing for listing in listings}
-        told = {(listing.symbol.base, listing.multiplier) for listing in listings}
-        bases = {base for base, _ in told}
-        self._assets = {
-            name: (base, multiplier)
-            for base, multiplier in told
-            for name in (f"{multiplier}{base}", f"1M{base}")
-            if multiplier != 1 and name not in bases and multiple(name) == (base, multiplier)
-        }
+        self._assets = multiples(listings)
 
     def listing(self, venue_symbol: str) -> SymbolInfo:
         """The listing, or one that is not tradable where the symbol is not known."""
@@ -37,7 +30,7 @@ class Names:
 
     def asset(self, word: str) -> tuple[AssetName, Decimal]:
         """`(asset, coins of it in one of the venue's)`."""
-        return self._assets.get(word) or (AssetName(word), Decimal(1))
+        return in_coins(word, self._assets)
 
     def fee(self, word: str, amount: Decimal) -> Fee:
         """A commission in coins."""

@@ -214,7 +214,7 @@ def order_of(row: OrderRow, listing: Listing, names: Names, ours: str = "") -> O
     type_, time_in_force = _KINDS.get((row.type, row.time_in_force)) or type_of(row.type, row.time_in_force)
     quantity, quote_quantity, filled = row.orig_qty, row.orig_quote_order_qty, row.executed_qty
     if filled:
-        checked(filled, quantity)
+        checked(filled, None if quote_quantity else quantity)
     fills: tuple[Fill, ...] = ()
     if row.fills:
         if side is None:

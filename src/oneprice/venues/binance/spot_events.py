@@ -98,7 +98,7 @@ def execution(told: ExecutionReport, names: Names) -> list[UserEvent]:
         price=above_0(told.price),
         quantity=None if quote_quantity else above_0(told.quantity),
         quote_quantity=quote_quantity,
-        filled_quantity=checked(told.filled, told.quantity),
+        filled_quantity=checked(told.filled, None if quote_quantity else told.quantity),
         filled_quote=None if quote is None or quote < 0 or (told.filled and not quote) else quote,
         reason=reason,
         time_ns=told.time * MS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Generic
 from urllib.parse import quote, unquote
@@ -39,6 +40,7 @@ from oneprice.venues.kit import (
     Charge,
     Credentials,
     Hosts,
+    Multiples,
     OrderEntry,
     Priority,
     Reader,
@@ -48,12 +50,16 @@ from oneprice.venues.kit import (
     Ticket,
     UserStream,
     Wire,
+    in_coins,
+    multiples,
     unlisted,
 )
 
 MS = 1_000_000
 OPEN_ORDERS_MAX = 100
 DEAD_MAN_S_MIN = 5
+_PLACES_MAX = 4_096
+_ENCODER = msgspec.json.Encoder()
 _JSON = (("Content-Type", "application/json"),)
 _PLAIN = re.compile(r"[A-Za-z0-9_.~=&,:/-]*", re.ASCII)
 
@@ -80,6 +86,8 @@ class GateAccount(ABC, Generic[O, F]):
         self._reader = Reader(self._errors.venue, self.error)
         self._signing = Signing(credentials)
         self._listings: Mapping[str, SymbolInfo] = {}
+        self._multiples: Multiples = {}
+        self._places: dict[str, Request] = {}
         self._orders_path, self._batch_path = f"{product.prefix}/orders", f"{product.prefix}/batch_orders"
         self._timed = frozenset({self._orders_path, self._batch_path})
         self._private, self._cancels = f"{self.kind.value} private", f"{self.kind.value} cancels"
@@ -87,6 +95,7 @@ class GateAccount(ABC, Generic[O, F]):
     def know(self, listings: Sequence[SymbolInfo]) -> None:
         """By the venue's symbols."""
         self._listings = {listing.venue_symbol: listing for listing in listings}
+        self._multiples = multiples(listings) if self.kind is MarketKind.SPOT else {}
 
     def wire(self, request: Request, time_ns: int) -> Wire:
         """Path and query are signed as they were before percent-encoding (of the path unverified). Orders get the time
@@ -130,9 +139,11 @@ class GateAccount(ABC, Generic[O, F]):
 
     def place(self, order: NewOrder) -> Call[Order]:
         """The answer waits for the match: it tells what was filled at once, in sum."""
-        body = msgspec.json.encode(self._codec.body(order))
-        request = self._order_request(self._orders_path, body, self.entry_charges("place", order.listing))
-        return self._reader.call(request, self._codec.order, partial(self._order, listing=order.listing))
+        listing = order.listing
+        body = _ENCODER.encode(self._codec.body(order))
+        bare = self._places.get(listing.venue_symbol) or self._bare_place(listing)
+        request = msgspec.structs.replace(bare, body=body)
+        return self._reader.call(request, self._codec.order, partial(self._order, listing=listing))
 
     def place_many(self, orders: Sequence[NewOrder]) -> Call[list[Order | ExchangeAPIError]]:
         """Each counts as one of the rate limit, as if sent alone (unverified)."""
@@ -220,7 +231,8 @@ class GateAccount(ABC, Generic[O, F]):
     def user_stream(self, ticket: Ticket | None) -> UserStream:
         """Orders, matches, balances and, of perpetuals, positions."""
         user = "" if ticket is None else ticket.value
-        return GateUserStream(self._stream_url, self._product, self._codec, self._signing, self._listing, user)
+        codec, signing = self._codec, self._signing
+        return GateUserStream(self._stream_url, self._product, codec, signing, self._listing, self._coins, user)
 
     def order_entry(self) -> OrderEntry | None:
         """The public connection's URL, logged in."""
@@ -231,6 +243,17 @@ class GateAccount(ABC, Generic[O, F]):
     def _listing(self, venue_symbol: str) -> SymbolInfo:
         """The known one, or a stand-in."""
         return self._listings.get(venue_symbol) or unlisted(self.venue, self.kind, venue_symbol)
+
+    def _coins(self, word: str) -> tuple[AssetName, Decimal]:
+        return in_coins(word, self._multiples)
+
+    def _bare_place(self, listing: SymbolInfo) -> Request:
+        """An order's request but for its body, kept by listing."""
+        if len(self._places) >= _PLACES_MAX:
+            self._places.clear()
+        bare = self._order_request(self._orders_path, b"", self.entry_charges("place", listing))
+        self._places[listing.venue_symbol] = bare
+        return bare
 
     def _order_request(self, path: str, body: bytes, charges: tuple[Charge, ...]) -> Request:
         return Request(

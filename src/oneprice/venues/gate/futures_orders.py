@@ -118,17 +118,20 @@ def order_body(order: NewOrder) -> dict[str, object]:
         raise NotSupported("gate-usdm has no market orders by quote")
     check(order, MarketKind.USDM)
     assert order.quantity is not None, "checked above"
+    size, price = plain(order.quantity), order.price
     told: dict[str, object] = {
         "text": PREFIX + order.client_order_id,
         "contract": order.listing.venue_symbol,
-        "size": plain(order.quantity if order.side is Side.BUY else -order.quantity),
+        "size": size if order.side is Side.BUY else "-" + size,
     }
     if order.reduce_only:
         told["reduce_only"] = True
-    if order.price is None:
-        return told | {"price": "0", "tif": "ioc"}
-    word = POST_ONLY if order.type is OrderType.LIMIT_MAKER else WORDS[order.time_in_force]
-    return told | {"price": plain(order.price), "tif": word}
+    if price is None:
+        told["price"], told["tif"] = "0", "ioc"
+        return told
+    told["price"] = plain(price)
+    told["tif"] = POST_ONLY if order.type is OrderType.LIMIT_MAKER else WORDS[order.time_in_force]
+    return told
 
 
 def order_of(row: FuturesOrder, listing: SymbolInfo) -> Order:
@@ -172,7 +175,7 @@ def fill_of(row: FuturesFill, listing: SymbolInfo) -> Fill:
         price=positive(row.price, "a price"),
         quantity=abs(row.size),
         time_ns=_either(row.create_time_ms, row.create_time),
-        fees=None if row.fee is None else fees((SETTLE, row.fee), (POINT, row.point_fee)),
+        fees=None if row.fee is None else fees(listing, (SETTLE, row.fee), (POINT, row.point_fee)),
         is_maker={"maker": True, "taker": False}.get(row.role),
     )
 

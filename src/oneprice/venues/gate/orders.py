@@ -10,7 +10,6 @@ import msgspec
 
 from oneprice.errors import InvalidOrderError, Outcome
 from oneprice.model import (
-    AssetName,
     Fee,
     Fill,
     MarketKind,
@@ -23,7 +22,7 @@ from oneprice.model import (
     TimeInForce,
 )
 from oneprice.venues.gate.errors import TABLES
-from oneprice.venues.kit import nonsense
+from oneprice.venues.kit import fee_of, nonsense
 
 PREFIX = "t-"
 """What Gate wants every client id to begin with; ids without it are of other makers ("apiv4", "web")."""
@@ -127,9 +126,9 @@ def time_in_force(word: str) -> TimeInForce | None:
     return TimeInForce.GTC if word == POST_ONLY else _BY_WORD.get(word)
 
 
-def fees(*told: tuple[str, Decimal | None]) -> tuple[Fee, ...]:
+def fees(listing: SymbolInfo, *told: tuple[str, Decimal | None]) -> tuple[Fee, ...]:
     """Of pairs of asset and amount, those that are not 0."""
-    return tuple(Fee(AssetName(asset), amount) for asset, amount in told if amount)
+    return tuple(fee_of(listing, asset, amount) for asset, amount in told if amount)
 
 
 def in_time(fills: list[Fill]) -> tuple[Fill, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 import msgspec
 
@@ -148,7 +149,11 @@ class SpotAccount(GateAccount[SpotOrder, SpotFill]):
 
     def balances(self) -> Call[list[AssetBalance]]:
         """Every asset with a version of its own."""
-        return self._reader.call(self._request("GET", "/accounts"), list[AccountRow], _balances)
+
+        def convert(rows: list[AccountRow]) -> list[AssetBalance]:
+            return [_balance(row, *self._coins(row.currency)) for row in rows]
+
+        return self._reader.call(self._request("GET", "/accounts"), list[AccountRow], convert)
 
     def fees(self, listing: SymbolInfo) -> Call[TradingFee]:
         """Paid in GT at a discount where the account has that on."""
@@ -164,16 +169,9 @@ class SpotAccount(GateAccount[SpotOrder, SpotFill]):
         return [order for pair in pairs for order in self._all(pair.orders)]
 
 
-def _balances(rows: list[AccountRow]) -> list[AssetBalance]:
-    return [
-        AssetBalance(
-            asset=AssetName(row.currency),
-            total=row.available + row.locked,
-            free=row.available,
-            version=row.update_id,
-        )
-        for row in rows
-    ]
+def _balance(row: AccountRow, asset: AssetName, coins: Decimal) -> AssetBalance:
+    total, free = (row.available + row.locked) * coins, row.available * coins
+    return AssetBalance(asset=asset, total=total, free=free, version=row.update_id)
 
 
 def _fee(told: FeeBody, listing: SymbolInfo) -> TradingFee:

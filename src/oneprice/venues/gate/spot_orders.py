@@ -96,23 +96,23 @@ def order_body(order: NewOrder) -> dict[str, object]:
     if order.reduce_only:
         raise NotSupported("gate-spot has no reduce-only orders")
     check(order, MarketKind.SPOT)
-    buy = order.side is Side.BUY
+    buy, quantity, price = order.side is Side.BUY, order.quantity, order.price
     told: dict[str, object] = {
         "text": PREFIX + order.client_order_id,
         "currency_pair": order.listing.venue_symbol,
         "side": "buy" if buy else "sell",
         "action_mode": "FULL",
     }
-    if order.type is OrderType.MARKET:
-        amount = order.quote_quantity if buy else order.quantity
-        if amount is None:
-            wanted, other = ("quote", "base") if buy else ("base", "quote")
-            raise NotSupported(f"gate-spot: a market {order.side.name.lower()} is by {wanted}, not by {other}")
-        return told | {"type": "market", "amount": plain(amount), "time_in_force": "ioc"}
-    assert order.quantity is not None, "checked above"
-    assert order.price is not None, "checked above"
-    word = POST_ONLY if order.type is OrderType.LIMIT_MAKER else WORDS[order.time_in_force]
-    return told | {"type": "limit", "amount": plain(order.quantity), "price": plain(order.price), "time_in_force": word}
+    if quantity is not None and price is not None:
+        told["type"], told["amount"], told["price"] = "limit", plain(quantity), plain(price)
+        told["time_in_force"] = POST_ONLY if order.type is OrderType.LIMIT_MAKER else WORDS[order.time_in_force]
+        return told
+    amount = order.quote_quantity if buy else quantity
+    if amount is None:
+        wanted, other = ("quote", "base") if buy else ("base", "quote")
+        raise NotSupported(f"gate-spot: a market {order.side.name.lower()} is by {wanted}, not by {other}")
+    told["type"], told["amount"], told["time_in_force"] = "market", plain(amount), "ioc"
+    return told
 
 
 def order_of(row: SpotOrder, listing: SymbolInfo) -> Order:
@@ -155,7 +155,7 @@ def fill_of(row: SpotFill, listing: SymbolInfo) -> Fill:
         price=positive(row.price, "a price"),
         quantity=positive(row.amount, "an amount"),
         time_ns=ns_of(row.create_time_ms, "ms"),
-        fees=None if row.fee is None else fees((asset, row.fee), (GT, row.gt_fee), (POINT, row.point_fee)),
+        fees=None if row.fee is None else fees(listing, (asset, row.fee), (GT, row.gt_fee), (POINT, row.point_fee)),
         is_maker={"maker": True, "taker": False}.get(row.role),
     )
 

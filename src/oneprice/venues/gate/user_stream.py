@@ -6,6 +6,7 @@ Orders, matches and balances; of perpetuals positions too. What was missed while
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Generic, TypeVar
 
 import msgspec
@@ -37,6 +38,9 @@ from oneprice.venues.kit import (
 
 SECOND_NS = 1_000_000_000
 ALL = "!all"
+Coins = Callable[[str], tuple[AssetName, Decimal]]
+"""The asset that the venue's word means, and how many coins of it are in one."""
+
 T = TypeVar("T")
 
 
@@ -91,11 +95,18 @@ class GateUserStream(Generic[O, F]):
     ping_every_s = streams.LIMITS.ping_every_s
 
     def __init__(
-        self, url: str, product: Product, codec: OrderCodec[O, F], signing: Signing, listings: Listings, user: str
+        self,
+        url: str,
+        product: Product,
+        codec: OrderCodec[O, F],
+        signing: Signing,
+        listings: Listings,
+        coins: Coins,
+        user: str,
     ) -> None:
         self.url = url
         self._word, self._market = product.word, errors.TABLES[product.kind].venue
-        self._codec, self._signing, self._listings = codec, signing, listings
+        self._codec, self._signing, self._listings, self._coins = codec, signing, listings, coins
         self._payloads = _payloads(product.kind, user)
         self._readers: Mapping[str, Callable[[bytes], list[UserEvent]]] = {
             f"{self._word}.orders": self._orders,
@@ -149,11 +160,12 @@ class GateUserStream(Generic[O, F]):
     def _spot_balances(self, rows: bytes) -> list[UserEvent]:
         events: list[UserEvent] = []
         for row in self._decode(rows, list[SpotBalance]):
-            asset, time_ns = AssetName(row.currency), ns_of(row.timestamp_ms, "ms")
-            balance = AssetBalance(asset=asset, total=row.total, free=row.available, time_ns=time_ns)
+            (asset, coins), time_ns = self._coins(row.currency), ns_of(row.timestamp_ms, "ms")
+            total, free = row.total * coins, row.available * coins
+            balance = AssetBalance(asset=asset, total=total, free=free, time_ns=time_ns)
             events.append(BalanceUpdate((balance,), row.change_type))
             if row.change_type in ("deposit", "withdraw") or row.change_type.endswith("-transfer"):
-                events.append(BalanceMoved(asset, plain(row.change), time_ns, row.change_type))
+                events.append(BalanceMoved(asset, plain(row.change * coins), time_ns, row.change_type))
         return events
 
     def _balances(self, rows: bytes) -> list[UserEvent]:

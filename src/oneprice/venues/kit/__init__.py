@@ -64,7 +64,7 @@ from oneprice.venues.kit.discovery import find_venue, find_venues
 from oneprice.venues.kit.errors import ErrorTable, Rule, Words, rules
 from oneprice.venues.kit.orders import CLIENT_ID, is_amount, nonsense, plain
 from oneprice.venues.kit.sharding import Shard, batches, shard
-from oneprice.venues.kit.symbols import multiple, unlisted
+from oneprice.venues.kit.symbols import Multiples, fee_of, in_coins, multiple, multiples, unlisted
 from oneprice.venues.kit.venue import Venue
 from oneprice.venues.kit.wrapping import wrapped
 
@@ -95,6 +95,7 @@ __all__ = [
     "FillsQuery",
     "Hosts",
     "Millis",
+    "Multiples",
     "Number",
     "OrderEntry",
     "OrderUpdate",
@@ -126,11 +127,14 @@ __all__ = [
     "blank",
     "book_side",
     "decode",
+    "fee_of",
     "find_venue",
     "find_venues",
+    "in_coins",
     "invalid",
     "is_amount",
     "multiple",
+    "multiples",
     "nonsense",
     "ns_of",
     "one",

@@ -46,8 +46,8 @@ _SPOT_CODES = rules(
 _FUTURES_CODES = rules(
     {
         AuthenticationError: "401 402 406 506 511 513 602 701 702 703 704 1000",
-        InsufficientBalanceError: "2005 2009 2018",
-        InvalidOrderError: "1004 2003 2004 2007 2008 2011 2015 2028 2030",
+        InsufficientBalanceError: "2005 2018",
+        InvalidOrderError: "1004 2003 2004 2007 2008 2009 2011 2015 2028 2030",
         Rule(DuplicateOrderError, Outcome.UNKNOWN): "603",  # a repeated request: its first sending may have worked
         OrderNotFoundError: "2040 2041 5002",
         RateLimitError: "510 2036 2037",

@@ -112,6 +112,9 @@ CAPABILITIES = (
 )
 
 
+_Created = Answer[futures_orders.CreatedRow | int | str]
+
+
 class Done(msgspec.Struct):
     """A good answer of which the data, if any, say nothing."""
 
@@ -173,12 +176,8 @@ class MexcFuturesAccount:
 
     def place(self, order: NewOrder) -> Call[Order]:
         """The answer says that it was taken, not what became of it."""
-        request = _post(CREATE, futures_orders.body(order), Priority.ORDER)
-        return self._reader.call(
-            request,
-            Answer[futures_orders.CreatedRow | int | str],
-            lambda answer: futures_orders.created(answer.data, order),
-        )
+        request = msgspec.structs.replace(_PLACE, body=futures_orders.body(order))
+        return self._reader.call(request, _Created, lambda answer: futures_orders.created(answer.data, order))
 
     def place_many(self, orders: Sequence[NewOrder]) -> Call[list[Order | ExchangeAPIError]]:
         """MEXC admits few accounts to its batches."""
@@ -347,3 +346,6 @@ def _get(endpoint: str, *words: str, query: tuple[tuple[str, str], ...] = ()) ->
 
 def _post(endpoint: str, body: bytes, priority: Priority) -> Request:
     return Request(method="POST", path=PRIVATE + endpoint, body=body, budget=endpoint, priority=priority, signed=True)
+
+
+_PLACE = _post(CREATE, b"", Priority.ORDER)

@@ -34,13 +34,16 @@ from oneprice.venues.kit import (
     OrderUpdate,
     UserEvent,
     blank,
+    fee_of,
     positive,
 )
-from oneprice.venues.mexc.exact import total
+from oneprice.venues.mexc.exact import product, total
 from oneprice.venues.mexc.protobuf import fields
 
 F = TypeVar("F", bound=msgspec.Struct)
 ListingOf = Callable[[str], SymbolInfo]
+CoinsOf = Callable[[str], tuple[AssetName, Decimal]]
+"""The asset that the venue's word means, and how many coins of it are in one."""
 
 MS = 1_000_000
 BODIES_FROM = 300
@@ -119,7 +122,7 @@ class AccountPush(msgspec.Struct):
     time: Millis = msgspec.field(name="8", default=0)
 
 
-def events(frame: bytes, listing_of: ListingOf) -> list[UserEvent]:
+def events(frame: bytes, listing_of: ListingOf, coins_of: CoinsOf) -> list[UserEvent]:
     """What a frame says. Raises ValueError for one that is not as declared."""
     wrapper = message(frame, Wrapper)
     if wrapper.orders is not None:
@@ -127,7 +130,7 @@ def events(frame: bytes, listing_of: ListingOf) -> list[UserEvent]:
     if wrapper.deals is not None:
         return [FillUpdate(_fill(message(wrapper.deals, DealPush), wrapper, listing_of))]
     if wrapper.account is not None:
-        return _balance(message(wrapper.account, AccountPush))
+        return _balance(message(wrapper.account, AccountPush), coins_of)
     return []
 
 
@@ -188,30 +191,31 @@ def _fill(told: DealPush, wrapper: Wrapper, listing_of: ListingOf) -> Fill:
         quantity=positive(quantity, "a quantity"),
         time_ns=told.time * MS,
         client_order_id=told.client_order_id,
-        fees=_fees(told.fee_currency, fee),
+        fees=_fees(_listing(wrapper, listing_of), told.fee_currency, fee),
         is_maker=told.is_maker != 0,
     )
 
 
-def _fees(asset: str, amount: Decimal | None) -> tuple[Fee, ...] | None:
+def _fees(listing: SymbolInfo, asset: str, amount: Decimal | None) -> tuple[Fee, ...] | None:
     """None where a fee was taken of which the asset is not told."""
     if amount is None or (amount and not asset):
         return None
-    return (Fee(AssetName(asset), amount),) if asset else ()
+    return (fee_of(listing, asset, amount),) if asset else ()
 
 
-def _balance(told: AccountPush) -> list[UserEvent]:
+def _balance(told: AccountPush, coins_of: CoinsOf) -> list[UserEvent]:
     free, frozen = blank(told.balance, "balanceAmount"), blank(told.frozen, "frozenAmount")
     if free is None or frozen is None:
         raise BodyError("a balance without amounts")
-    asset, time_ns = AssetName(told.asset), told.time * MS
-    balance = AssetBalance(asset=asset, total=total(free, frozen), free=free, time_ns=time_ns)
+    (asset, coins), time_ns = coins_of(told.asset), told.time * MS
+    whole = product(total(free, frozen), coins)
+    balance = AssetBalance(asset=asset, total=whole, free=product(free, coins), time_ns=time_ns)
     found: list[UserEvent] = [BalanceUpdate((balance,), told.reason)]
     if told.reason in MOVES:
         changes = [blank(text, "a change") for text in (told.balance_change, told.frozen_change)]
         change = total(*(change or Decimal(0) for change in changes))
         if change:
-            found.append(BalanceMoved(asset, format(change, "f"), time_ns, told.reason))
+            found.append(BalanceMoved(asset, format(product(change, coins), "f"), time_ns, told.reason))
     return found
 
 

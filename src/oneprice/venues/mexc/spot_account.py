@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from urllib.parse import quote
 
 import msgspec
@@ -31,6 +32,7 @@ from oneprice.venues.kit import (
     FillsPage,
     FillsQuery,
     Hosts,
+    Multiples,
     Number,
     OrderEntry,
     Priority,
@@ -41,11 +43,13 @@ from oneprice.venues.kit import (
     Ticket,
     UserStream,
     Wire,
+    in_coins,
+    multiples,
     unlisted,
 )
 from oneprice.venues.mexc import spot_fills, spot_orders
 from oneprice.venues.mexc.errors import SPOT_TABLE, VENUE_NAME, spot_error
-from oneprice.venues.mexc.exact import total
+from oneprice.venues.mexc.exact import product, total
 from oneprice.venues.mexc.market import REST_URL
 from oneprice.venues.mexc.orders import unsupported
 from oneprice.venues.mexc.signing import RECV_WINDOW_MS, Signing
@@ -150,10 +154,12 @@ class MexcSpotAccount:
         self._reader = Reader(SPOT_TABLE.venue, spot_error)
         self._wallet = Wallet(credentials.api_key, "SPOT", IP, UID)
         self._listings: dict[str, SymbolInfo] = {}
+        self._multiples: Multiples = {}
 
     def know(self, listings: Sequence[SymbolInfo]) -> None:
         """By the venue's symbol."""
         self._listings = {listing.venue_symbol: listing for listing in listings}
+        self._multiples = multiples(listings)
 
     def wire(self, request: Request, time_ns: int) -> Wire:
         """All in the query, also of changes."""
@@ -253,10 +259,7 @@ class MexcSpotAccount:
         """Those that are not empty (unverified)."""
 
         def convert(told: AccountBody) -> list[AssetBalance]:
-            return [
-                AssetBalance(asset=AssetName(row.asset), total=total(row.free, row.locked), free=row.free)
-                for row in told.balances
-            ]
+            return [_balance(row, *in_coins(row.asset, self._multiples)) for row in told.balances]
 
         request = _request("account", weight=10, also=(Charge(ACCOUNT, 1),))
         return self._reader.call(request, AccountBody, convert)
@@ -340,7 +343,8 @@ class MexcSpotAccount:
         """Raises ConfigError without a ticket."""
         if ticket is None or not ticket.value:
             raise ConfigError("MEXC's private stream on spot needs a listen key: ask for a ticket first")
-        return SpotUserStream(f"{self._stream_url}?listenKey={quote(ticket.value, safe='')}", self._listing)
+        url = f"{self._stream_url}?listenKey={quote(ticket.value, safe='')}"
+        return SpotUserStream(url, self._listing, lambda word: in_coins(word, self._multiples))
 
     def order_entry(self) -> OrderEntry | None:
         """MEXC has none."""
@@ -349,6 +353,10 @@ class MexcSpotAccount:
     def entry_charges(self, what: str, listing: SymbolInfo) -> tuple[Charge, ...]:
         """There is no order entry to cost anything."""
         return ()
+
+
+def _balance(row: BalanceRow, asset: AssetName, coins: Decimal) -> AssetBalance:
+    return AssetBalance(asset=asset, total=product(total(row.free, row.locked), coins), free=product(row.free, coins))
 
 
 def _spot_has_no(what: str) -> NotSupported:

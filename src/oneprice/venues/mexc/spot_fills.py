@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from oneprice.model import AssetName, Fee, Fill, Side, SymbolInfo
-from oneprice.venues.kit import BodyError, FillsPage, FillsQuery, Millis, Number, positive
+from oneprice.model import Fill, Side, SymbolInfo
+from oneprice.venues.kit import BodyError, FillsPage, FillsQuery, Millis, Number, fee_of, positive
 
 MS = 1_000_000
 ROWS_MAX = 100
@@ -90,7 +90,7 @@ def _fill(row: FillRow, listing: SymbolInfo) -> Fill:
         raise BodyError(f"it is of {row.symbol!r}, asked for was {listing.venue_symbol!r}")
     fees = None
     if row.commission is not None and row.commission_asset:
-        fees = (Fee(AssetName(row.commission_asset), row.commission),)
+        fees = (fee_of(listing, row.commission_asset, row.commission),)
     return Fill(
         listing=listing,
         venue_fill_id=str(row.id),

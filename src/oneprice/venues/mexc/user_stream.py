@@ -47,8 +47,8 @@ class SpotUserStream:
     lifetime_s = SPOT_WIRE.limits.lifetime_s
     ping_every_s = SPOT_WIRE.limits.ping_every_s
 
-    def __init__(self, url: str, listing_of: ListingOf) -> None:
-        self._url, self._listing_of = url, listing_of
+    def __init__(self, url: str, listing_of: ListingOf, coins_of: private_frames.CoinsOf) -> None:
+        self._url, self._listing_of, self._coins_of = url, listing_of, coins_of
         self._missing = set(SPOT_CHANNELS)
 
     @property
@@ -65,7 +65,7 @@ class SpotUserStream:
         if payload[:1] == b"{":
             return self._control(payload)
         try:
-            return private_frames.events(payload, self._listing_of)
+            return private_frames.events(payload, self._listing_of, self._coins_of)
         except ValueError as error:
             raise _unknown(SPOT_TABLE.venue, str(error), payload) from None
 

@@ -207,14 +207,10 @@ async def positions_are_told(bench: Bench) -> str:
     return f"told: {then}"
 
 
-async def _cut(bench: Bench, account: PrivateExchange) -> None:
-    """Cut every connection, and wait until the account knows."""
+async def _cut(bench: Bench, ears: Ears) -> None:
+    """Cut every connection, and wait until the account has said that it knows."""
     await faults_of(bench).switch("drop")
-
-    async def ask() -> bool:
-        return account.following.state.complete
-
-    if await eventually(bench, ask, lambda complete: not complete):
+    if not await ears.until(lambda: any(not state.complete for state in ears.of(StreamState))):
         raise Failed("all connections were cut, and the account takes its stream for complete")
 
 
@@ -232,7 +228,7 @@ async def caught_up(bench: Bench) -> str:
         with Ears(bench, watcher) as ears:
             order = await bench.order()
             await place(bench, watcher, order)
-            await _cut(bench, watcher)
+            await _cut(bench, ears)
             async with account_of(bench, stream=False, config=AccountConfig(order_path="rest")) as other:
                 await other.cancel(ref_of(order))
                 bought = await take(bench, other)
@@ -288,7 +284,7 @@ async def lost_report(bench: Bench) -> str:
             known = await watcher.order(ref_of(bought.wanted))
             same = (known.status, known.filled_quantity) == (bought.order.status, bought.order.filled_quantity)
             expect(same, f"asked, it says {brief(known)}; it is {brief(bought.order)}")
-            await _cut(bench, watcher)
+            await _cut(bench, ears)
             await _whole_again(bench, ears, watcher)
             await _hear_fills(ears, bought)
     _same_fills(ears.fills(bought.order), bought.fills)

@@ -1,5 +1,6 @@
 """The futures account: balances, positions, settings, fees and income."""
 
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -13,11 +14,13 @@ from oneprice.sim.dialects.binance.refusals import FUTURES_REFUSALS, NOT_MODELLE
 from oneprice.sim.dialects.binance.rules import symbol_of
 from oneprice.sim.dialects.binance.shapes import Fields
 from oneprice.sim.dialects.binance.spot_shapes import money
+from oneprice.sim.keeping import histories
 from oneprice.sim.market import SimListing
 from oneprice.sim.orders import BalanceReason, BalanceReport, Refused, Report
 
 MAINTENANCE = Decimal("0.004")
 NOTIONAL_CAP = 100_000_000
+_MOVES_KEPT = 10_000
 _DONE: Fields = {"code": 200, "msg": "success"}
 
 
@@ -27,7 +30,7 @@ class FuturesAccount:
     def __init__(self, desk: TradingDesk, listings: Mapping[str, SimListing]) -> None:
         self._desk = desk
         self._listings = listings
-        self._moves: dict[int, list[tuple[int, str, Decimal]]] = {}
+        self._moves: defaultdict[int, deque[tuple[int, str, Decimal]]] = histories(_MOVES_KEPT)
         desk.listeners.append(self._hear)
 
     # ---- balances -------------------------------------------------------------------------------------
@@ -240,7 +243,7 @@ class FuturesAccount:
         if isinstance(report, BalanceReport) and report.reason in (BalanceReason.DEPOSIT, BalanceReason.WITHDRAW):
             now_ns = self._desk.market.now_ns
             for asset, delta in report.changes.items():
-                self._moves.setdefault(report.account.uid, []).append((now_ns, asset, delta))
+                self._moves[report.account.uid].append((now_ns, asset, delta))
 
     def _income(self, account: Account) -> list[tuple[int, Fields]]:
         rows: list[tuple[int, Fields]] = []
@@ -257,7 +260,7 @@ class FuturesAccount:
             rows.append(
                 (payment.time_ns, _income_row(symbol, "FUNDING_FEE", payment.amount, asset, payment.time_ns, ""))
             )
-        for at, asset, delta in self._moves.get(account.uid, []):
+        for at, asset, delta in self._moves[account.uid]:
             rows.append((at, _income_row("", "TRANSFER", delta, asset, at, "")))
         return rows
 

@@ -12,7 +12,7 @@ from oneprice.sim.desk import TradingDesk
 from oneprice.sim.dialects.binance.futures_orders import CANCELED_ALL
 from oneprice.sim.dialects.binance.futures_shapes import average_text, lots_text
 from oneprice.sim.dialects.binance.futures_tickets import check_position_side, read_price, read_quantity
-from oneprice.sim.dialects.binance.identifiers import IdMaker, check_client_id, keep_newest
+from oneprice.sim.dialects.binance.identifiers import IdMaker, check_client_id
 from oneprice.sim.dialects.binance.operations import Call
 from oneprice.sim.dialects.binance.parameters import Parameters
 from oneprice.sim.dialects.binance.quotas import OrderCounts
@@ -29,6 +29,7 @@ from oneprice.sim.dialects.binance.shapes import Fields
 from oneprice.sim.dialects.binance.spot_shapes import SELF_TRADE_NAMES
 from oneprice.sim.dialects.binance.spot_tickets import read_self_trade, read_side
 from oneprice.sim.engine import SelfTrade, Side, TimeInForce, TradePrint
+from oneprice.sim.keeping import keep_newest
 from oneprice.sim.market import SimListing
 from oneprice.sim.orders import OrderState, Refused, SimOrder, Ticket
 

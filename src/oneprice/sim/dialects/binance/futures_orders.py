@@ -16,7 +16,7 @@ from oneprice.sim.dialects.binance.futures_tickets import (
     read_quantity,
     response_type,
 )
-from oneprice.sim.dialects.binance.identifiers import IdMaker, keep_newest
+from oneprice.sim.dialects.binance.identifiers import IdMaker
 from oneprice.sim.dialects.binance.operations import Call
 from oneprice.sim.dialects.binance.quotas import OrderCounts
 from oneprice.sim.dialects.binance.refusals import (
@@ -33,6 +33,7 @@ from oneprice.sim.dialects.binance.rules import PRICE_TICKS_MAX, PRICE_TICKS_MIN
 from oneprice.sim.dialects.binance.shapes import Fields
 from oneprice.sim.dialects.binance.spot_orders import check_filters
 from oneprice.sim.engine import Side, TimeInForce
+from oneprice.sim.keeping import keep_newest
 from oneprice.sim.market import SimListing
 from oneprice.sim.orders import EndedBy, OrderState, Reason, Refused, SimOrder
 
@@ -40,6 +41,7 @@ _BATCH_MAX = 5
 _CANCELS_MAX = 10
 _MODIFIED_MAX = 10_000
 _AMENDED_KEPT = 1_000
+_EXTRAS_KEPT = 100_000
 _MARKET_LOTS_MAX = 120_000
 _BAND = Decimal("0.05")
 CANCELED_ALL = {"code": 200, "msg": "The operation of cancel all open order is done."}
@@ -96,6 +98,7 @@ class FuturesOrders:
             self._coming = ("", NO_EXTRAS)
         if extras != NO_EXTRAS:
             self._extras[order.order_id] = extras
+            keep_newest(self._extras, _EXTRAS_KEPT)
         if extras.good_till_ms and order.state is OrderState.OPEN:
             self._timed[order.order_id] = order
         waits = order.is_market or order.time_in_force is not TimeInForce.GTC
@@ -159,6 +162,8 @@ class FuturesOrders:
         extras = self.extras(order)
         if extras.modified >= _MODIFIED_MAX:
             raise RequestError(-5026, "Exceed maximum modify order limit.")
+        if order.price_ticks == price / listing.instrument.tick and order.lots == quantity / listing.base_amount(1):
+            raise RequestError(-5027, "No need to modify the order.")
         self._counts.check(call.account.uid)
         self._counts.add(call.account.uid)
         try:
@@ -168,9 +173,8 @@ class FuturesOrders:
             if refused.reason is not Reason.WOULD_TAKE and has_left:
                 raise self._said(refused, listing) from refused
             self._desk.cancel(order, call.now_ns)
-        if (order.price_ticks, order.lots) == before and order.state is OrderState.OPEN:
-            raise RequestError(-5027, "No need to modify the order.")
         self._extras[order.order_id] = msgspec.structs.replace(extras, modified=extras.modified + 1)
+        keep_newest(self._extras, _EXTRAS_KEPT)
         self._remember(order, before, call.now_ns)
         return shapes.commanded(order, self.extras(order))
 

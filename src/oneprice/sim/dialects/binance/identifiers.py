@@ -2,12 +2,8 @@
 
 import hashlib
 import re
-from typing import TypeVar
 
 from oneprice.sim.dialects.binance.refusals import RequestError
-
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SPOT_CLIENT_ID = "^[a-zA-Z0-9-_]{1,36}$"
@@ -49,9 +45,3 @@ def check_client_id(name: str, value: str, *, is_spot: bool) -> str:
     if not is_spot and len(value) > 36:
         raise RequestError(-4015, "Client order id length should be less than 36 chars")
     raise RequestError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{pattern}'.")
-
-
-def keep_newest(kept: dict[_Key, _Value], most: int) -> None:
-    """Drop the oldest entries beyond `most`."""
-    while len(kept) > most:
-        del kept[next(iter(kept))]

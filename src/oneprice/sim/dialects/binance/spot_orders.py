@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from oneprice.sim.accounts import Account
 from oneprice.sim.desk import TradingDesk
 from oneprice.sim.dialects.binance import spot_shapes as shapes
-from oneprice.sim.dialects.binance.identifiers import IdMaker, keep_newest
+from oneprice.sim.dialects.binance.identifiers import IdMaker
 from oneprice.sim.dialects.binance.operations import Call
 from oneprice.sim.dialects.binance.parameters import Parameters
 from oneprice.sim.dialects.binance.quotas import OrderCounts
@@ -27,6 +27,7 @@ from oneprice.sim.dialects.binance.spot_tickets import (
     response_type,
 )
 from oneprice.sim.floor import owner_of
+from oneprice.sim.keeping import keep_newest
 from oneprice.sim.market import SimListing
 from oneprice.sim.orders import Change, OrderReport, OrderState, Reason, Refused, Report, SimFill, SimOrder, Ticket
 from oneprice.sim.ticket_check import check_ticket

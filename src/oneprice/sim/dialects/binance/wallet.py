@@ -1,9 +1,11 @@
 """Binance's wallet (/sapi): what a key may do, networks, deposits, withdrawals and transfers between wallets."""
 
 import hashlib
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import count
 
 import msgspec
 
@@ -18,6 +20,7 @@ from oneprice.sim.dialects.binance.refusals import RequestError
 from oneprice.sim.dialects.binance.shapes import Fields
 from oneprice.sim.dialects.binance.spot_account import SpotAccount
 from oneprice.sim.dialects.binance.spot_shapes import money
+from oneprice.sim.keeping import histories
 from oneprice.sim.orders import BalanceReason, BalanceReport, Reason, Refused, Report
 from oneprice.sim.server import SimServer
 
@@ -26,6 +29,9 @@ _TRANSFERS = {
     "UMFUTURE_MAIN": ("usdm", "spot"),
 }
 _WALLETS = {"spot": "Spot", "funding": "Funding", "usdm": "USDⓈ-M Futures"}
+_KEPT = 10_000
+"""Moves of one account that are remembered, of each kind."""
+
 _POOR = (-4026, "The user has insufficient balance available.")
 
 
@@ -51,9 +57,10 @@ class Wallet:
         self._desks = desks
         self._account = account
         self._ids = ids
-        self._deposits: dict[int, list[_Move]] = {}
-        self._withdrawals: dict[int, list[_Move]] = {}
-        self._transfers: dict[int, list[Fields]] = {}
+        self._deposits: defaultdict[int, deque[_Move]] = histories(_KEPT)
+        self._withdrawals: defaultdict[int, deque[_Move]] = histories(_KEPT)
+        self._transfers: defaultdict[int, deque[Fields]] = histories(_KEPT)
+        self._move_ids, self._transfer_ids = count(769_800_519_366_885_376), count(13_526_853_600)
         self._is_silent = False
         desks["spot"].listeners.append(self._hear)
 
@@ -154,7 +161,7 @@ class Wallet:
 
     def deposits(self, call: Call) -> object:
         """GET /capital/deposit/hisrec, newest first."""
-        moves = _chosen(self._deposits.get(call.account.uid, []), call.parameters)
+        moves = _chosen(self._deposits[call.account.uid], call.parameters)
         return [
             {
                 "id": move.move_id,
@@ -178,7 +185,7 @@ class Wallet:
 
     def withdrawals(self, call: Call) -> object:
         """GET /capital/withdraw/history, newest first."""
-        moves = _chosen(self._withdrawals.get(call.account.uid, []), call.parameters)
+        moves = _chosen(self._withdrawals[call.account.uid], call.parameters)
         wanted = call.parameters.maybe("withdrawOrderId")
         return [
             {
@@ -229,7 +236,7 @@ class Wallet:
             client_id,
             call.now_ns,
         )
-        self._withdrawals.setdefault(account.uid, []).append(move)
+        self._withdrawals[account.uid].append(move)
         return {"id": move.move_id}
 
     def transfer(self, call: Call) -> object:
@@ -246,9 +253,8 @@ class Wallet:
         if not self._move(source, call.account, coin, -amount, call.now_ns):
             raise RequestError(-5013, "Asset transfer failed: insufficient balance")
         self._move(target, call.account, coin, amount, call.now_ns)
-        rows = self._transfers.setdefault(call.account.uid, [])
-        number = 13_526_853_600 + len(rows)
-        rows.append(
+        number = next(self._transfer_ids)
+        self._transfers[call.account.uid].append(
             {
                 "asset": coin,
                 "amount": f"{amount:f}",
@@ -263,7 +269,7 @@ class Wallet:
     def transfers(self, call: Call) -> object:
         """GET /asset/transfer, newest first."""
         kind = call.parameters.text("type")
-        rows = [row for row in reversed(self._transfers.get(call.account.uid, [])) if row["type"] == kind]
+        rows = [row for row in reversed(self._transfers[call.account.uid]) if row["type"] == kind]
         return {"total": len(rows), "rows": rows[: call.parameters.whole("size", 10)]}
 
     # ---- inside ---------------------------------------------------------------------------------------
@@ -311,15 +317,14 @@ class Wallet:
         """Coins that came or went by themselves."""
         if self._is_silent or not isinstance(report, BalanceReport):
             return
-        histories = {BalanceReason.DEPOSIT: self._deposits, BalanceReason.WITHDRAW: self._withdrawals}
-        history = histories.get(report.reason)
-        if history is None:
+        moves = {BalanceReason.DEPOSIT: self._deposits, BalanceReason.WITHDRAW: self._withdrawals}.get(report.reason)
+        if moves is None:
             return
         for coin, delta in report.changes.items():
-            number = str(769_800_519_366_885_376 + sum(map(len, histories[report.reason].values())))
+            number = str(next(self._move_ids))
             network = networks_of(coin)[0].code
             move = _Move(number, coin, abs(delta), Decimal(0), network, "0x" + "0" * 40, "", "", self._server.now_ns())
-            history.setdefault(report.account.uid, []).append(move)
+            moves[report.account.uid].append(move)
 
 
 def _network(coin: str, parameters: Parameters) -> Network:
@@ -331,7 +336,7 @@ def _network(coin: str, parameters: Parameters) -> Network:
     return found
 
 
-def _chosen(moves: list[_Move], parameters: Parameters) -> list[_Move]:
+def _chosen(moves: deque[_Move], parameters: Parameters) -> list[_Move]:
     coin, limit = parameters.maybe("coin"), parameters.limit(1_000, 1_000)
     offset = parameters.whole("offset", 0) or 0
     start_ns, end_ns = parameters.window()

@@ -18,6 +18,7 @@ from oneprice.sim.dialects.gate.refusals import RefusedError, futures_refusals, 
 from oneprice.sim.dialects.gate.spot_orders import deadline_ns
 from oneprice.sim.dialects.gate.spot_shapes import TIMES_IN_FORCE, side_name
 from oneprice.sim.engine import Side, TimeInForce
+from oneprice.sim.keeping import keep_newest
 from oneprice.sim.market import SimListing
 from oneprice.sim.orders import OrderState, Refused, SimOrder, Ticket
 
@@ -247,8 +248,7 @@ class FuturesOrders:
 
     def _remember(self, order: SimOrder, extra: dict[str, object]) -> None:
         self._extras[order.order_id] = self._extras.get(order.order_id, {}) | extra
-        if len(self._extras) > _AMEND_TEXTS_KEPT:
-            del self._extras[next(iter(self._extras))]
+        keep_newest(self._extras, _AMEND_TEXTS_KEPT)
 
 
 def check_wallet(desk: TradingDesk, account: Account) -> None:

@@ -13,6 +13,7 @@ from oneprice.sim.dialects.gate.listed import by_name, name_of
 from oneprice.sim.dialects.gate.refusals import RefusedError, invalid, spot_refusals
 from oneprice.sim.dialects.gate.spot_shapes import TIMES_IN_FORCE, side_name, spot_order, without_fees
 from oneprice.sim.engine import Side, TimeInForce
+from oneprice.sim.keeping import keep_newest
 from oneprice.sim.market import SimListing
 from oneprice.sim.orders import OrderState, Refused, SimOrder, Ticket
 
@@ -27,6 +28,7 @@ _BATCH_ORDERS_MAX: Final = 10
 _CANCELS_MAX: Final = 20
 _AMENDS_MAX: Final = 5
 _PAGE_MAX: Final = 100
+_FINISHED_PAGE_MAX: Final = 1_000
 _AMEND_TEXTS_KEPT: Final = 10_000
 
 
@@ -71,8 +73,7 @@ class SpotOrders:
             self.desk.amend(order, call.now_ns, price, amount)
         if text := fields.text("amend_text"):
             self._amend_texts[order.order_id] = text
-            if len(self._amend_texts) > _AMEND_TEXTS_KEPT:
-                del self._amend_texts[next(iter(self._amend_texts))]
+            keep_newest(self._amend_texts, _AMEND_TEXTS_KEPT)
         return self.shape(order)
 
     # ---- many -----------------------------------------------------------------------------------------
@@ -160,7 +161,7 @@ class SpotOrders:
             found = [order for order in kept if order.state is not OrderState.OPEN]
         side = fields.text("side")
         chosen = [order for order in reversed(found) if not side or side_name(order.side) == side]
-        return [self.shape(order) for order in page(chosen, fields, _PAGE_MAX)]
+        return [self.shape(order) for order in page(chosen, fields, _PAGE_MAX if is_open else _FINISHED_PAGE_MAX)]
 
     def open_by_pair(self, call: Call, fields: Fields) -> list[dict[str, object]]:
         """`/spot/open_orders`: every pair that has some."""
@@ -259,8 +260,8 @@ def deadline_ns(call: Call, fields: Fields) -> int | None:
 
 
 def page(orders: list[SimOrder], fields: Fields, most: int) -> list[SimOrder]:
-    """`page` from 1, `limit` per page."""
-    limit = fields.number("limit", most, 1, most)
+    """`page` from 1, `limit` per page, 100 when it is not given."""
+    limit = fields.number("limit", _PAGE_MAX, 1, most)
     start = (fields.number("page", 1, 1, 1_000) - 1) * limit
     return orders[start : start + limit]
 

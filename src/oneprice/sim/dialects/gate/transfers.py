@@ -23,6 +23,7 @@ from oneprice.sim.dialects.gate.rates import WALLET, WITHDRAW
 from oneprice.sim.dialects.gate.refusals import RefusedError, invalid, spot_refusals
 from oneprice.sim.dialects.gate.rest import Gateway
 from oneprice.sim.dialects.gate.wallet import address_of, currencies_of
+from oneprice.sim.keeping import keep_newest
 
 __all__ = ["Transfers"]
 
@@ -143,8 +144,7 @@ class Transfers:
             self._desks[target].deposit(call.account, currency, amount, call.now_ns)
         number = next(self._ids)
         self._transfers[number] = _Transfer(call.account.uid, currency, amount, source, target)
-        if len(self._transfers) > _TRANSFERS_KEPT:
-            del self._transfers[next(iter(self._transfers))]
+        keep_newest(self._transfers, _TRANSFERS_KEPT)
         return {"tx_id": number}
 
     def _withdraw(self, call: Call) -> object:
@@ -166,8 +166,7 @@ class Transfers:
             number, call.account.uid, currency, amount, network.fee, address, memo, chain, order_id, call.now_ns
         )
         self._withdrawals[number] = item
-        if len(self._withdrawals) > _WITHDRAWALS_KEPT:
-            del self._withdrawals[next(iter(self._withdrawals))]
+        keep_newest(self._withdrawals, _WITHDRAWALS_KEPT)
         return _withdrawal_row(item) | {"status": "REQUEST"}
 
     # ---- inside ---------------------------------------------------------------------------------------

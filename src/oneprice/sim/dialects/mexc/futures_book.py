@@ -13,6 +13,7 @@ from oneprice.sim import money
 from oneprice.sim.accounts import Account
 from oneprice.sim.desk import TradingDesk
 from oneprice.sim.engine import Side
+from oneprice.sim.keeping import keep_newest
 from oneprice.sim.market import SimListing
 from oneprice.sim.orders import OrderReport, Report, SimFill, SimOrder
 
@@ -81,8 +82,7 @@ class FuturesBook:
         if found is None:
             found = self._orders[order.order_id] = OrderExtras()
             found.open_type = self._placing_open_type
-            if len(self._orders) > ORDERS_KEPT:
-                del self._orders[next(iter(self._orders))]
+            keep_newest(self._orders, ORDERS_KEPT)
         return found
 
     def held(self, account: Account) -> list[PositionRecord]:

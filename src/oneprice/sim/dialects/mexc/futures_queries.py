@@ -119,7 +119,7 @@ class FuturesQueries:
         """Open ones too, unless `states` says otherwise (2 open, 3 completed, 4 cancelled)."""
         states = {part for part in signed.params.get("states", "").split(",") if part}
         since, until = self._times(signed)
-        orders = self._desk.orders(signed.account, self._named(signed), since * 1_000_000, (until + 1) * 1_000_000)
+        orders = self._desk.orders(signed.account, self._named(signed), since * 1_000_000, (until + 1) * 1_000_000 - 1)
         rows = [self._shapes.order(order) for order in orders[::-1] if self._is_wanted(signed, order)]
         return page_of(signed.params).cut([row for row in rows if not states or str(row["state"]) in states])
 
@@ -136,7 +136,7 @@ class FuturesQueries:
     def _deals(self, signed: Signed) -> object:
         since, until = self._times(signed)
         listing = self._named(signed)
-        fills = self._desk.fills(signed.account, listing, since * 1_000_000, (until + 1) * 1_000_000)
+        fills = self._desk.fills(signed.account, listing, since * 1_000_000, (until + 1) * 1_000_000 - 1)
         return [self._shapes.deal(fill) for fill in page_of(signed.params).cut(fills[::-1])]
 
     # ---- parameters -----------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ class SpotOrders:
         since_ms = max(number(signed, "startTime", until_ms - _DAY_MS, 0, _MS_MAX), until_ms - _WEEK_MS)
         limit = number(signed, "limit", 500, 1, ORDERS_MAX)
         # Whole milliseconds on the wire: an order of the last one is still within.
-        orders = self._desk.orders(signed.account, listing, since_ms * 1_000_000, (until_ms + 1) * 1_000_000)
+        orders = self._desk.orders(signed.account, listing, since_ms * 1_000_000, (until_ms + 1) * 1_000_000 - 1)
         return [self._prices.row(order) for order in orders[::-1][:limit]]
 
     def _my_trades(self, signed: Signed) -> object:
@@ -179,7 +179,7 @@ class SpotOrders:
         if order_id and wanted is None:
             raise SpotRefusedError(30026, "invalid order ids")
         fills = self._desk.fills(
-            signed.account, listing, since_ms * 1_000_000, (until_ms + 1) * 1_000_000, order_id=wanted
+            signed.account, listing, since_ms * 1_000_000, (until_ms + 1) * 1_000_000 - 1, order_id=wanted
         )
         sides = Counter(fill.fill_id for fill in fills)
         return [trade(fill, sides[fill.fill_id] > 1) for fill in fills[::-1][:limit]]

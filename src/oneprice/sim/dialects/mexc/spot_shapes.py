@@ -15,6 +15,7 @@ from oneprice.sim.dialects.mexc.desk_rules import SPOT_PRICE_BAND
 from oneprice.sim.dialects.mexc.listed import plain, spot_symbol
 from oneprice.sim.dialects.mexc.protobuf import Value
 from oneprice.sim.engine import SelfTrade, Side, TimeInForce
+from oneprice.sim.keeping import keep_newest
 from oneprice.sim.orders import EndedBy, OrderState, SimFill, SimOrder
 
 __all__ = ["STP_MODES", "MarketPrices", "order_id_text", "order_number", "type_text"]
@@ -75,8 +76,7 @@ class MarketPrices:
             beyond = int(last * SPOT_PRICE_BAND)
             found = listing.price_text(last + (beyond if order.side is Side.BUY else -beyond))
             self._prices[order.order_id] = found
-            if len(self._prices) > _PRICES_KEPT:
-                del self._prices[next(iter(self._prices))]
+            keep_newest(self._prices, _PRICES_KEPT)
         return found
 
     def accepted(self, order: SimOrder) -> dict[str, object]:
