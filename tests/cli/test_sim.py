@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from oneprice.sim.accounts import DEFAULT_SECRET, FIRST_UID
+from oneprice.sim.accounts import DEFAULT_KEY, DEFAULT_SECRET, FIRST_UID
 from oneprice.sim.faults import FaultKind
 
 
@@ -31,6 +31,14 @@ def test_status_tells_what_it_serves(invoke, url: str) -> None:
     status = json.loads(invoke("sim", "status", url).stdout)
     assert status["venue"] == "binance"
     assert status["faults"] == []
+
+
+def test_the_key_is_told_and_a_port_in_use_is_named(invoke, url: str) -> None:
+    port = url.rpartition(":")[2]
+    result = invoke("sim", "serve", "binance", "--instruments", "BTC/USDT", "--port", port)
+    assert result.exit_code == 2
+    assert f"API key {DEFAULT_KEY}, secret {DEFAULT_SECRET}" in result.stderr
+    assert f"error: port {port} is in use" in result.stderr
 
 
 def test_a_fault_is_switched_on_and_cleared(invoke, url: str) -> None:

@@ -35,7 +35,7 @@ from oneprice.venues.kit.account import OrderUpdate
 
 StartVenue = Callable[..., Awaitable[SimServer]]
 ALLOWED = {("gate", SPOT): 10, ("mexc", SPOT): 12, ("mexc", SWAP): 20}
-"""Orders at once; the other markets take all that are sent."""
+"""Orders in one window, at least; the other markets take all that are sent."""
 
 
 class StrangerTests:
@@ -66,7 +66,7 @@ class StrangerTests:
     @pytest.mark.parametrize("symbol", [SPOT, SWAP])
     async def test_a_crowd_of_orders_and_its_end(self, venue: SimServer, ann: Stranger, symbol: str) -> None:
         taken = await crowd(ann, symbol, 25)
-        assert len(taken) == ALLOWED.get((venue.venue, symbol), 25)
+        assert ALLOWED.get((venue.venue, symbol), 25) <= len(taken) <= 25
         await compare(ann, symbol)
         if venue.venue == "mexc" or symbol == SPOT:
             await patient(ann.client.cancel_all_orders, symbol)
@@ -78,7 +78,7 @@ class StrangerTests:
     @pytest.mark.parametrize("symbol", [SPOT, SWAP])
     async def test_cancels_race_fills(self, venue: SimServer, ann: Stranger, bob: Stranger, symbol: str) -> None:
         before = wealth(venue)
-        assert await race(ann, bob, symbol, 8) == {True, False}
+        assert await race(ann, bob, symbol, 7) == {True, False}
         await compare(ann, symbol)
         await compare(bob, symbol)
         assert wealth(venue) == before
@@ -137,9 +137,13 @@ class StrangerTests:
 
     async def test_who_asks_on_regardless_is_told_so(self, venue: SimServer, ann: Stranger) -> None:
         """With the client's limiter off every refusal is one that ccxt knows as such, bans too."""
-        asking = (ann.client.fetch_balance() for _ in range(350))
-        told = await asyncio.gather(*asking, return_exceptions=True)
-        refusals = [error for error in told if isinstance(error, BaseException)]
+        refusals: list[BaseException] = []
+        for _ in range(10):
+            asking = (ann.client.fetch_balance() for _ in range(100))
+            told = await asyncio.gather(*asking, return_exceptions=True)
+            refusals += [error for error in told if isinstance(error, BaseException)]
+            if len(refusals) > 40:
+                break
         assert refusals
         assert all(isinstance(error, (ccxt.RateLimitExceeded, ccxt.DDoSProtection)) for error in refusals)
 

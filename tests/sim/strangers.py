@@ -153,19 +153,20 @@ def wealth(server: SimServer) -> Mapping[tuple[str, str], Decimal]:
 async def race(maker: Stranger, taker: Stranger, symbol: str, rounds: int) -> set[bool]:
     """One rests an order and cancels it while the other takes it: both must learn of the same end.
 
-    Returns which ends came: True for fills.
+    In turn both are sent at once, the cancel first, the taker first. Returns which ends came: True for fills.
     """
     amount, ends = maker.amount(symbol), set()
     for number in range(rounds):
         price = maker.between(symbol)
         made = await patient(maker.client.create_order, symbol, "limit", "sell", amount, price)
-
-        async def cancel(order_id: str = made["id"], delay_s: float = 0.004 * (number % 2)) -> Any:
-            await asyncio.sleep(delay_s)
-            return await patient(maker.client.cancel_order, order_id, symbol)
-
-        take = patient(taker.client.create_order, symbol, "limit", "buy", amount, price, {"timeInForce": "IOC"})
-        taken, cancelled = await asyncio.gather(take, cancel(), return_exceptions=True)
+        taking = patient(taker.client.create_order, symbol, "limit", "buy", amount, price, {"timeInForce": "IOC"})
+        cancelling = patient(maker.client.cancel_order, made["id"], symbol)
+        if number % 3 == 0:
+            taken, cancelled = await asyncio.gather(taking, cancelling, return_exceptions=True)
+        elif number % 3 == 1:
+            cancelled, taken = await outcome(cancelling), await outcome(taking)
+        else:
+            taken, cancelled = await outcome(taking), await outcome(cancelling)
         assert not isinstance(taken, BaseException), taken
         there = await patient(maker.client.fetch_order, made["id"], symbol)
         here = await patient(taker.client.fetch_order, taken["id"], symbol)
@@ -173,6 +174,12 @@ async def race(maker: Stranger, taker: Stranger, symbol: str, rounds: int) -> se
         assert isinstance(cancelled, ccxt.ExchangeError) == (there["filled"] == amount), cancelled
         ends.add(there["filled"] == amount)
     return ends
+
+
+async def outcome(doing: Awaitable[Any]) -> Any:
+    """What came of it, be it an exception."""
+    (result,) = await asyncio.gather(doing, return_exceptions=True)
+    return result
 
 
 async def compare(stranger: Stranger, symbol: str) -> None:

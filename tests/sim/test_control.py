@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
+from oneprice.sim import accounts
 from oneprice.sim.accounts import DEFAULT_FUNDS, DEFAULT_KEY, DEFAULT_SECRET, FIRST_UID, Account
 from oneprice.sim.control import Control
 from oneprice.sim.engine import Side
@@ -155,6 +156,22 @@ async def test_deposit_and_withdrawal_change_the_wallet(outside: Outside) -> Non
     assert "insufficient_balance" in refused["error"]
     assert "no account 7" in (await outside.post("deposit", order | {"uid": 7}, 400))["error"]
     assert "must be a number" in (await outside.post("deposit", order | {"amount": "Infinity"}, 400))["error"]
+
+
+async def test_numbers_that_no_wallet_holds_are_refused(outside: Outside) -> None:
+    long = "1." + "0" * 120 + "1"
+    order = {"uid": FIRST_UID, "market": "futures", "asset": "USDT", "amount": long}
+    assert "must be a number" in (await outside.post("deposit", order, 400))["error"]
+    account = {"key": "k", "secret": "s", "funds": {"spot": {"USDT": long}}}
+    assert "must be a number" in (await outside.post("account", account, 400))["error"]
+    rate = {"market": "futures", "rate": "0." + "0" * 120 + "1"}
+    assert "a funding rate" in (await outside.post("funding", rate, 400))["error"]
+
+
+async def test_there_is_a_most_of_accounts(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "ACCOUNTS_MAX", 2)
+    await outside.post("account", {"key": "k1", "secret": "s"})
+    assert "2 accounts" in (await outside.post("account", {"key": "k2", "secret": "s"}, 400))["error"]
 
 
 async def test_trade_moves_assets_and_makes_none(exchange: SimServer, outside: Outside) -> None:

@@ -128,3 +128,21 @@ def test_cards_have_areas_statements_and_descriptions() -> None:
 
 def test_the_document_has_every_card() -> None:
     assert card_table() in DOCUMENT.read_text(), "write it with: python tests/verify/card_table.py"
+
+
+async def test_what_nobody_foresaw_fails_its_card_and_stops_no_other() -> None:
+    @card(901, "It breaks")
+    async def breaks(_: Bench) -> str:
+        """Divides by nothing."""
+        raise ZeroDivisionError("by nothing")
+
+    @card(902, "It stands")
+    async def stands(_: Bench) -> str:
+        """Looks at nothing."""
+        return "nothing"
+
+    async with simulated_bench("gate-spot") as bench:
+        report = await run_cards(bench, [breaks, stands])
+    assert [one.verdict for one in report.results] == [Verdict.FAIL, Verdict.PASS]
+    assert "test_kit.py line" in report.results[0].saw
+    assert "ZeroDivisionError: by nothing" in report.results[0].saw

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,8 +34,10 @@ def sim() -> None:
     help="Serve https and wss; writes a test authority and certificates into DIR.",
 )
 def serve(venue: str, port: int, seed: int, instruments: str, playback: tuple[str, ...], tls: Path | None) -> int:
-    """Serve the simulated exchange VENUE until Ctrl-C. Prints one JSON line with its URL when it listens."""
+    """Serve the simulated exchange VENUE until Ctrl-C. Prints one JSON line with its URL when it listens; on stderr
+    the API key that it lets in."""
     from oneprice.sim import dialects
+    from oneprice.sim.accounts import DEFAULT_KEY, DEFAULT_SECRET
     from oneprice.sim.serve import main as serve_exchange
 
     if venue not in dialects.names():
@@ -44,7 +47,8 @@ def serve(venue: str, port: int, seed: int, instruments: str, playback: tuple[st
         arguments += ["--playback", given]
     if tls is not None:
         arguments += _certificates(tls)
-    return serve_exchange(arguments)
+    click.echo(f"API key {DEFAULT_KEY}, secret {DEFAULT_SECRET} (they open nothing real); Ctrl-C ends it", err=True)
+    return serve_exchange(arguments, name="error")
 
 
 def _certificates(folder: Path) -> list[str]:
@@ -70,7 +74,7 @@ _AUTHORITY = click.option(
 @_AUTHORITY
 def status(url: str, authority: Path | None) -> None:
     """Connections, streams, faults, accounts and trading of the exchange at URL, as JSON."""
-    click.echo(_control("GET", url, "status", None, authority))
+    _show(_control("GET", url, "status", None, authority))
 
 
 @sim.command()
@@ -78,7 +82,7 @@ def status(url: str, authority: Path | None) -> None:
 @_AUTHORITY
 def accounts(url: str, authority: Path | None) -> None:
     """Balances, positions and open orders of all accounts of the exchange at URL, as JSON."""
-    click.echo(_control("GET", url, "accounts", None, authority))
+    _show(_control("GET", url, "accounts", None, authority))
 
 
 @sim.command()
@@ -126,6 +130,11 @@ def fault(
 def clear(url: str, authority: Path | None) -> None:
     """End all faults of the exchange at URL."""
     click.echo(_control("POST", url, "clear", "{}", authority))
+
+
+def _show(answer: str) -> None:
+    """One line for programs, indented for people."""
+    click.echo(json.dumps(json.loads(answer), indent=2) if sys.stdout.isatty() else answer)
 
 
 def _control(method: str, url: str, what: str, body: str | None, authority: Path | None) -> str:

@@ -214,6 +214,8 @@ def _merged(known: Order, told: Order) -> Order:
         for name in _INHERITED
         if (value := getattr(newer, name)) in (None, "", 0) and (value := getattr(older, name)) not in (None, "")
     }
+    if older.status is OrderStatus.UNKNOWN:
+        fields.pop("reason", None)  # our own, for not knowing
     more = told if (told_filled or 0) > (known_filled or 0) else known
     fewer = known if more is told else told
     if more.filled_quantity is not None:

@@ -23,6 +23,9 @@ DEFAULT_FUNDS: Mapping[str, Mapping[str, Decimal]] = {
 
 FIRST_UID = 10_000_001
 
+ACCOUNTS_MAX = 10_000
+"""Of one exchange."""
+
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """A key of an account. `rights`: of read, trade, transfer, withdraw. `public_key`: PEM of an Ed25519 key, instead
@@ -108,7 +111,9 @@ class Accounts:
         self._next_uid = FIRST_UID
 
     def open(self, keys: Iterable[ApiKey], funds: Mapping[str, Mapping[str, Decimal]] = {}) -> Account:
-        """A new account. Raises ValueError for a key that is taken."""
+        """A new account. Raises ValueError for a key that is taken, and for one account too many."""
+        if len(self._by_uid) >= ACCOUNTS_MAX:
+            raise ValueError(f"there are {ACCOUNTS_MAX} accounts already")
         given = list(keys)
         for key in given:
             if key.key in self._by_key:

@@ -159,8 +159,8 @@ class Control:
         desk = self._desk(order.market)
         if all(listing.instrument.kind is Kind.SPOT for listing in desk.market.listings.values()):
             raise ValueError(f"{order.market} has no perpetuals, and no funding")
-        if order.rate is not None and not (order.rate.is_finite() and abs(order.rate) < 1):
-            raise ValueError(f"a funding rate is a fraction between -1 and 1, got {order.rate}")
+        if order.rate is not None and not (_is_short(order.rate) and abs(order.rate) < 1):
+            raise ValueError(f"a funding rate is a fraction between -1 and 1 of at most 18 decimals, got {order.rate}")
         desk.settle_funding(self._server.now_ns(), order.rate)
         return {"market": order.market, "instruments": list(desk.market.listings)}
 
@@ -192,7 +192,7 @@ class Control:
         known = assets_of(desk.market)
         if asset not in known:
             raise ValueError(f"no {asset} in {market}; there are: {', '.join(sorted(known))}")
-        if not amount.is_finite() or abs(amount.adjusted()) > _DIGITS_MAX:
+        if not _is_short(amount) or abs(amount.adjusted()) > _DIGITS_MAX:
             raise ValueError(f"an amount must be a number of at most {_DIGITS_MAX} digits a side, got {amount}")
         return desk
 
@@ -225,6 +225,12 @@ def _guarded(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]
 
 def _json(value: Mapping[str, object], status: int) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def _is_short(value: Decimal) -> bool:
+    """Whether money can be reckoned with it exactly: no more decimals than wallets could have."""
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and -_DIGITS_MAX <= exponent <= _DIGITS_MAX
 
 
 def _text(amount: Decimal) -> str:

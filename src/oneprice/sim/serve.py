@@ -6,6 +6,7 @@ Prints one JSON line when it listens, and stops on SIGTERM, SIGINT or when the p
 import argparse
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import ssl
@@ -77,8 +78,8 @@ def _playback(frames: Iterator[RecordedFrame], listing: SimListing) -> OrderFlow
     return Playback(listing, frames)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
+def main(arguments: Sequence[str] | None = None, *, name: str = "oneprice.sim.serve") -> int:
+    """Entry point; returns the exit code. `name` begins the line that says what went wrong."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
     try:
@@ -95,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         _run(serve(options, chosen.with_parent))
     except (ValueError, OSError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        is_taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        why = f"port {chosen.port} is in use; give another --port, or 0 for a free one" if is_taken else str(error)
+        print(f"{name}: {why}", file=sys.stderr)
         return 2
     return 0
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -103,9 +105,17 @@ async def _run(bench: Bench, one: Card) -> CardResult:
         verdict, saw = Verdict.FAIL, f"nothing came of it within {bench.thresholds.card_s:g} s"
     except (OnePriceError, ExceptionGroup) as error:
         verdict, saw = Verdict.FAIL, f"{type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001  # what nobody foresaw is a finding too, and stops no other card
+        verdict, saw = Verdict.FAIL, f"unforeseen, {_place(error)}: {type(error).__name__}: {error}"
     finally:
         await bench.tidy()
     seconds = (bench.ports.clock.monotonic_ns() - began_ns) / 1e9
     return CardResult(
         number=one.number, title=one.title, area=one.area, verdict=verdict, did=one.does, saw=saw, seconds=seconds
     )
+
+
+def _place(error: Exception) -> str:
+    """Where it was raised."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name} line {last.lineno}"

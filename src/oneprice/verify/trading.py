@@ -28,6 +28,7 @@ INTO = Decimal("-0.005")
 """So far into the other side that an order fills, as `away` of `Bench.order`."""
 FAR_INTO = Decimal("-0.01")
 _LOOK_EVERY_S = 0.05
+_ATTEMPTS = 3
 _NOTHING = Decimal(0)
 _TURN_WITHIN_NS = 20_000_000_000
 
@@ -162,9 +163,14 @@ async def fills_of(bench: Bench, account: PrivateExchange, order: Order) -> tupl
 async def take(
     bench: Bench, account: PrivateExchange, side: Side = Side.BUY, *, times: int = 1, reduce_only: bool = False
 ) -> Taken:
-    """Place an IOC order that fills, and wait for its end and its fills. Fails when nothing of it filled."""
-    order = await bench.order(side, away=INTO, time_in_force=TimeInForce.IOC, times=times, reduce_only=reduce_only)
-    await place(bench, account, order)
+    """Place an IOC order that fills, and wait for its end and its fills. Fails when nothing of it filled, three times:
+    a market may move away once."""
+    for _ in range(_ATTEMPTS):
+        order = await bench.order(side, away=INTO, time_in_force=TimeInForce.IOC, times=times, reduce_only=reduce_only)
+        await place(bench, account, order)
+        over = await ended(bench, account, ref_of(order))
+        if over.filled_quantity:
+            break
     return await taken(bench, account, order)
 
 

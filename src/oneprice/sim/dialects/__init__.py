@@ -19,7 +19,8 @@ Rules: written from the venue's documents alone; time comes from `server.now_ns(
 own shapes of rest_error, rate_limit, maintenance and ban (`server.faults.left_s(kind)` for Retry-After). REST
 handlers that change orders are routed with `changes=True`; their like over websockets ask `Connection.loses(command)`
 before they act and give their answer to `Connection.answer`; private events go out by `Connection.report`.
-While `server.faults.active(FaultKind.MAINTENANCE)` commands over websockets get the venue's unavailable error.
+Private commands over websockets that `server.faults.hit(FaultKind.MAINTENANCE, command)` get the venue's unavailable
+error. What a dialect remembers of orders, moves or keys has a maximum (see `keeping`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -13,7 +13,7 @@ from oneprice.exchange.rest import charges_of
 from oneprice.model import NewOrder, OrderRef, SymbolInfo, TimeInForce
 from oneprice.venues.kit.contract import Request, Response
 from oneprice.verify.bench import Bench
-from oneprice.verify.card import Failed, Need, card, expect, skip
+from oneprice.verify.card import Failed, Need, Skipped, card, expect, skip
 from oneprice.verify.measures import MS
 from oneprice.verify.trading import account_of, faults_of, ref_of, resting
 
@@ -25,7 +25,7 @@ _AT_A_TIME = 3
 """As many as the order path has connections for, but for the one that is kept for cancels."""
 _ATTEMPTS = 3
 _HELD_UP_S = 0.3
-_REQUESTS_MAX = 3_000
+_NO_WAIT_MS = 100
 STILL_MAX_S = 4.0
 
 
@@ -76,7 +76,7 @@ async def orders_are_slowed(bench: Bench) -> str:
     async with opened as account, resting(bench, account) as rests:
         like = await bench.order(time_in_force=TimeInForce.IOC)
         began_ns, count, held = clock.monotonic_ns(), 0, ""
-        while not held and clock.monotonic_ns() - began_ns < _LOOP_S * 1e9 and count < _REQUESTS_MAX:
+        while not held and clock.monotonic_ns() - began_ns < _LOOP_S * 1e9:
             waited_ns = account.figures.waited_ns
             results = await asyncio.gather(*(_one_more(bench, account, like) for _ in range(_AT_A_TIME)))
             unsent = [late for late in results if late is not None]
@@ -87,15 +87,15 @@ async def orders_are_slowed(bench: Bench) -> str:
             elif waited_ms >= 50:
                 held = f"the last {_AT_A_TIME} waited for {waited_ms:.0f} ms together"
         took_s = (clock.monotonic_ns() - began_ns) / 1e9
-        began_ns = clock.monotonic_ns()
+        waited_ns = account.figures.waited_ns
         await account.cancel(ref_of(rests))
-        cancel_ms = (clock.monotonic_ns() - began_ns) / MS
+        waited_ms = (account.figures.waited_ns - waited_ns) / MS
         limited = account.figures.rate_limited
     if not held and not limited:
         skip(f"{bench.market.venue} allows more than the {count} orders that could be sent in {took_s:.1f} s")
-    saw = f"{count} orders in {took_s:.1f} s; {held}; then a cancel took {cancel_ms:.0f} ms"
+    saw = f"{count} orders in {took_s:.1f} s; {held}; then a cancel waited for {waited_ms:.0f} ms"
     expect(not limited, f"{saw}; the venue said {limited} times that it was too many")
-    expect(cancel_ms < bench.thresholds.order_ms_p50, saw)
+    expect(waited_ms < _NO_WAIT_MS, saw)
     return saw
 
 
@@ -177,27 +177,29 @@ async def _cancel_is_held_back(bench: Bench, account: PrivateExchange) -> None:
 async def room_for_cancels(bench: Bench) -> str:
     """Asks for market data until a limit of ours holds it up: an order that rests can still be asked for and cancelled
     at once, and the venue never says that it was too many."""
-    clock, account = bench.ports.clock, await bench.trader()
+    account = await bench.trader()
     limited = account.figures.rate_limited
     async with resting(bench, account) as rests:
         heavy = _heaviest(bench, await bench.rules())
-        count = await _until_held_up(account, heavy)
-        expect(count < _REQUESTS_MAX, f"{count} requests for {heavy.path}, and nothing held them up")
-        began_ns = clock.monotonic_ns()
+        count = await _until_held_up(bench, account, heavy)
+        waited_ns = account.figures.waited_ns
         known = await account.order(ref_of(rests))
         await account.cancel(ref_of(rests))
-        took_ms = (clock.monotonic_ns() - began_ns) / MS
+        waited_ms = (account.figures.waited_ns - waited_ns) / MS
         limited = account.figures.rate_limited - limited
     saw = f"after {count} requests for {heavy.path} of weight {heavy.weight} the next was held up"
     expect(not limited, f"{saw}; the venue said {limited} times that it was too many")
     expect(not known.is_over, f"{saw}; the order was over")
-    expect(took_ms < 2 * bench.thresholds.order_ms_p50, f"{saw}; a query and a cancel took {took_ms:.0f} ms")
-    return f"{saw}; a query and a cancel took {took_ms:.0f} ms"
+    saw += f"; a query and a cancel waited for {waited_ms:.0f} ms"
+    expect(waited_ms < _NO_WAIT_MS, saw)
+    return saw
 
 
-async def _until_held_up(account: PrivateExchange, request: Request) -> int:
-    """How many were sent before one had to wait; that one is not sent."""
-    for count in range(_REQUESTS_MAX):
+async def _until_held_up(bench: Bench, account: PrivateExchange, request: Request) -> int:
+    """How many were sent before one had to wait; that one is not sent. Skips the card where none has to in time."""
+    clock = bench.ports.clock
+    began_ns, count = clock.monotonic_ns(), 0
+    while clock.monotonic_ns() - began_ns < 2 * _LOOP_S * 1e9:
         sent = account.figures.requests
         asked = asyncio.ensure_future(account.rest.fetch(request))
         done, _ = await asyncio.wait({asked}, timeout=_HELD_UP_S)
@@ -210,7 +212,8 @@ async def _until_held_up(account: PrivateExchange, request: Request) -> int:
         except RateLimitError as late:
             expect(late.outcome is Outcome.NOT_SENT, f"the venue refused request {count + 1}: {late}")
             return count
-    return _REQUESTS_MAX
+        count += 1
+    raise Skipped(f"{bench.market.venue} allows more than the {count} requests that could be sent in {2 * _LOOP_S:g} s")
 
 
 def _heaviest(bench: Bench, rules: SymbolInfo) -> Request:

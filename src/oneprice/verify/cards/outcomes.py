@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from oneprice.errors import ExchangeAPIError, NetworkError, Outcome, VenueUnavailableError
 from oneprice.exchange import AccountConfig, PrivateExchange, RequestConfig
-from oneprice.model import NewOrder, Order, OrderStatus, TimeInForce
+from oneprice.model import NewOrder, Order, OrderRef, OrderStatus, TimeInForce
 from oneprice.verify.bench import Bench
 from oneprice.verify.card import Failed, Need, card, expect
 from oneprice.verify.trading import (
@@ -28,7 +28,13 @@ from oneprice.verify.trading import (
 
 LONG_AGO_NS = 60 * 10**9
 """An order that was sent so long ago has come to the venue, or never will."""
+TIMEOUT_MS = 400
 _ONCE = RequestConfig(attempts_max=1)
+
+
+def _impatient(path: str) -> AccountConfig:
+    """For accounts that send one order, whose answer will not come."""
+    return AccountConfig(order_path=path, order_timeout_ms=TIMEOUT_MS)
 
 
 def _paths(account: PrivateExchange) -> list[str]:
@@ -57,10 +63,9 @@ async def _unknown(bench: Bench, account: PrivateExchange, order: NewOrder) -> s
 async def lost_ack(bench: Bench) -> str:
     """Places an order far away, over each way there is, and has its answer lost: unknown, not refused; `find` brings
     it, and the exchange itself has exactly one."""
-    faults, saw = faults_of(bench), []
-    for path in _paths(await bench.trader()):
-        config = AccountConfig(order_path=path, order_timeout_ms=400)
-        async with account_of(bench, stream=path != "rest", config=config) as account:
+    faults, trader, saw = faults_of(bench), await bench.trader(), []
+    for path in _paths(trader):
+        async with account_of(bench, stream=path != "rest", config=_impatient(path)) as account:
             await _ready(bench, account, path)
             order = await bench.order()
             await faults.switch("lost_ack")
@@ -73,7 +78,7 @@ async def lost_ack(bench: Bench) -> str:
             expect(count == 1, f"by {path}: the exchange has {count} of it")
             expect(found.client_order_id == order.client_order_id, f"found was {found.client_order_id!r}")
             expect(not found.is_over, f"by {path}: found as {brief(found)}, though it is open")
-            await account.cancel(ref_of(order))
+            await trader.cancel(OrderRef(listing=order.listing, venue_order_id=found.venue_order_id))
             saw.append(f"by {path}: {error}, found as {found.status.name}, one at the exchange")
     return "; ".join(saw)
 
@@ -96,8 +101,7 @@ async def lost_request(bench: Bench) -> str:
     filled (told as sent a minute ago, so that the evidence counts at once), and it is settled as rejected."""
     faults, saw = faults_of(bench), []
     for path in _paths(await bench.trader()):
-        config = AccountConfig(order_path=path, order_timeout_ms=400)
-        async with account_of(bench, stream=path != "rest", config=config) as account:
+        async with account_of(bench, stream=path != "rest", config=_impatient(path)) as account:
             await _ready(bench, account, path)
             order = await bench.order()
             await faults.switch("lost_request")
@@ -123,18 +127,17 @@ async def late_ack(bench: Bench) -> str:
     to be waited for. Each is told as it is, each fill once."""
     faults, saw = faults_of(bench), []
     for path in _paths(await bench.trader()):
-        config = AccountConfig(order_path=path, order_timeout_ms=500)
-        async with account_of(bench, config=config) as account:
-            await _ready(bench, account, path)
-            for delay_ms in (200, 900):
+        for delay_ms, config in ((200, AccountConfig(order_path=path)), (900, _impatient(path))):
+            async with account_of(bench, config=config) as account:
+                await _ready(bench, account, path)
                 await faults.switch("late_ack", delay_ms=delay_ms, count=1)
-                saw.append(f"by {path}, {delay_ms} ms late: {await _one_late(bench, account, delay_ms > 500)}")
+                saw.append(f"by {path}, {delay_ms} ms late: {await _one_late(bench, account, delay_ms > TIMEOUT_MS)}")
                 await faults.clear()
     return "; ".join(saw)
 
 
 async def _one_late(bench: Bench, account: PrivateExchange, too_late: bool) -> str:
-    order = await bench.order(away=INTO, time_in_force=TimeInForce.IOC)
+    order, trader = await bench.order(away=INTO, time_in_force=TimeInForce.IOC), await bench.trader()
     with Ears(bench, account) as ears:
         told: Order | None
         if too_late:
@@ -150,8 +153,7 @@ async def _one_late(bench: Bench, account: PrivateExchange, too_late: bool) -> s
         await ears.until(lambda: len(ears.fills(over)) >= len(fills))
         heard = [fill.venue_fill_id for fill in ears.fills(over)]
         steps = ears.orders(order)
-    was = await taken(bench, account, order)
-    await undo(bench, account, was)
+    await undo(bench, trader, await taken(bench, trader, order))
     expect(sorted(heard) == sorted(fill.venue_fill_id for fill in fills), f"{len(fills)} fills, told {len(heard)}")
     expect(bool(steps) and steps[-1].is_over, f"its end was not told: {words(steps)}")
     ends = {(one.status, one.filled_quantity) for one in steps if one.is_over}

@@ -157,8 +157,10 @@ async def fok_ends(bench: Bench) -> str:
     if bench.faults is not None:
         await bench.faults.switch("partial_fill")
         order = await bench.order(away=INTO, time_in_force=TimeInForce.FOK, times=2)
-        saw += f"; with half of it there: {await _refused_or_over(bench, account, order)}"
-        await _until_refilled(bench, order)
+        try:
+            saw += f"; with half of it there: {await _refused_or_over(bench, account, order)}"
+        finally:
+            await _until_refilled(bench, order)
     return saw
 
 
