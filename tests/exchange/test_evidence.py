@@ -57,7 +57,8 @@ class NeverFound:
 
 async def look(world: Any, exchange: NeverFound, ref: OrderRef, *, findable_after_s: float, for_s: float) -> Any:
     account = SimpleNamespace(findable_after_s=findable_after_s)
-    search = find_order(cast(Any, exchange), cast(Any, account), ref, world.clock.wall_ns(), world.clock, for_s)
+    parts = (cast(Any, exchange), cast(Any, account), exchange.view, cast(Any, exchange.rest), world.clock, ref)
+    search = find_order(*parts, sent_ns=world.clock.wall_ns(), for_s=for_s)
     return await world.clock.run(search)
 
 

@@ -12,13 +12,21 @@ from oneprice.verify import Area, CardResult, Verdict, all_cards
 
 PRIVATE = (Area.PRIVATE_REST, Area.PRIVATE_STREAMS, Area.ERRORS, Area.LIMITS)
 NUMBERS = [one.number for one in all_cards() if one.area in PRIVATE]
+AT_A_TIME = 36
+"""Exchanges that run in this one process together: more would keep each other waiting."""
 ROWS = 8
 """So many exchanges share the cards of a market, for most cards spend their time waiting."""
 
 
 async def _all_markets() -> dict[str, list[CardResult]]:
     deals = [(market, NUMBERS[row::ROWS]) for market in MARKETS for row in range(ROWS)]
-    results = await asyncio.gather(*(try_cards(market, numbers) for market, numbers in deals))
+    room = asyncio.Semaphore(AT_A_TIME)
+
+    async def deal(market: str, numbers: list[int]) -> tuple[CardResult, ...]:
+        async with room:
+            return await try_cards(market, numbers)
+
+    results = await asyncio.gather(*(deal(market, numbers) for market, numbers in deals))
     found: dict[str, list[CardResult]] = {market: [] for market in MARKETS}
     for (market, _), some in zip(deals, results, strict=True):
         found[market].extend(some)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from oneprice.errors import ExchangeAPIError, NetworkError, OrderNotFoundError
+from oneprice.exchange.interfaces import PrivateExchangeInterface
+from oneprice.exchange.rest import RestClient
+from oneprice.exchange.view import OrderView
 from oneprice.model import Fill, Order, OrderRef
 from oneprice.ports import Clock
 from oneprice.venues.kit import PrivateMarket
-
-if TYPE_CHECKING:
-    from oneprice.exchange.private import PrivateExchange
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
@@ -18,7 +16,15 @@ _FILLS_BEFORE_NS = 5_000_000_000
 
 
 async def find_order(
-    exchange: PrivateExchange, account: PrivateMarket, ref: OrderRef, sent_ns: int, clock: Clock, for_s: float
+    exchange: PrivateExchangeInterface,
+    account: PrivateMarket,
+    view: OrderView,
+    rest: RestClient,
+    clock: Clock,
+    ref: OrderRef,
+    *,
+    sent_ns: int,
+    for_s: float,
 ) -> Order | None:
     """See `PrivateExchange.find`.
 
@@ -28,7 +34,7 @@ async def find_order(
     deadline_ns = clock.monotonic_ns() + round(for_s * 1e9)
     pause_s = _FIRST_PAUSE_S
     while True:
-        known = exchange.view.get(ref)
+        known = view.get(ref)
         if known is not None and known.venue_order_id:
             return known  # the private stream was quicker
         failure: NetworkError | ExchangeAPIError
@@ -36,13 +42,13 @@ async def find_order(
             return await exchange.order(ref)
         except OrderNotFoundError as error:
             if clock.wall_ns() - sent_ns >= account.findable_after_s * 1e9:
-                return await _elsewhere(exchange, ref, sent_ns)
+                return await _elsewhere(exchange, rest, ref, sent_ns)
             failure = error
         except (NetworkError, ExchangeAPIError) as error:
             failure = error
         if clock.monotonic_ns() + pause_s * 1e9 > deadline_ns:
             if isinstance(failure, OrderNotFoundError):
-                found = await _elsewhere(exchange, ref, sent_ns)
+                found = await _elsewhere(exchange, rest, ref, sent_ns)
                 if found is not None:
                     return found  # it proves what a young "not found" cannot
             raise failure
@@ -50,12 +56,12 @@ async def find_order(
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
-async def _elsewhere(exchange: PrivateExchange, ref: OrderRef, sent_ns: int) -> Order | None:
+async def _elsewhere(exchange: PrivateExchangeInterface, rest: RestClient, ref: OrderRef, sent_ns: int) -> Order | None:
     """The order among the open ones, or by a fill of its own; else None."""
     for order in await exchange.open_orders(ref.listing):
         if _is_meant(order, ref):
             return order
-    since_ns = max(0, sent_ns + exchange.rest.venue_clock.offset_ns - _FILLS_BEFORE_NS)
+    since_ns = max(0, sent_ns + rest.venue_clock.offset_ns - _FILLS_BEFORE_NS)
     for fill in await exchange.fills(ref.listing, since_ns):
         if fill.client_order_id == ref.client_order_id or not fill.client_order_id:
             found = await _by_fill(exchange, ref, fill)
@@ -64,7 +70,7 @@ async def _elsewhere(exchange: PrivateExchange, ref: OrderRef, sent_ns: int) -> 
     return None
 
 
-async def _by_fill(exchange: PrivateExchange, ref: OrderRef, fill: Fill) -> Order | None:
+async def _by_fill(exchange: PrivateExchangeInterface, ref: OrderRef, fill: Fill) -> Order | None:
     """The order that a fill belongs to, if it is the one that is looked for."""
     try:
         order = await exchange.order(OrderRef(listing=ref.listing, venue_order_id=fill.venue_order_id))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,7 +18,7 @@ from oneprice.errors import (
 )
 from oneprice.exchange.account_stream import StreamTalk
 from oneprice.exchange.config import AccountConfig, ConnectionConfig
-from oneprice.exchange.interfaces import SessionState
+from oneprice.exchange.interfaces import PrivateExchangeInterface, SessionState
 from oneprice.exchange.order_entry import EntryTalk
 from oneprice.exchange.rest import RestClient
 from oneprice.exchange.session import Session, Talk
@@ -37,9 +36,6 @@ from oneprice.venues.kit.account import (
     UserEvent,
 )
 
-if TYPE_CHECKING:
-    from oneprice.exchange.private import PrivateExchange
-
 
 class StreamState(msgspec.Struct, frozen=True):
     """Whether the private stream is complete: if not, events may be missing, and are told when it is again."""
@@ -56,7 +52,7 @@ class Following:
 
     def __init__(
         self,
-        exchange: PrivateExchange,
+        exchange: PrivateExchangeInterface,
         account: PrivateMarket,
         rest: RestClient,
         view: OrderView,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from oneprice.errors import ExchangeAPIError, NetworkError
-
-if TYPE_CHECKING:
-    from oneprice.exchange.private import PrivateExchange
+from oneprice.exchange.following import Following
+from oneprice.exchange.interfaces import PrivateExchangeInterface
+from oneprice.exchange.rest import RestClient
+from oneprice.exchange.view import OrderView
+from oneprice.model import OrderStatus
 
 OFFSET_MAX_MS = 500.0
 
@@ -33,39 +33,41 @@ class Health(msgspec.Struct, frozen=True):
         return all(point.ok for point in self.points)
 
 
-async def examine(exchange: PrivateExchange) -> Health:
+async def examine(
+    exchange: PrivateExchangeInterface, rest: RestClient, following: Following, view: OrderView
+) -> Health:
     """Asks for the venue's time and the balances; the rest is known."""
-    points = [await _venue(exchange)]
-    offset_ms = exchange.rest.venue_clock.offset_ns / 1e6
+    points = [await _venue(rest)]
+    offset_ms = rest.venue_clock.offset_ns / 1e6
     points.append(
         HealthPoint("clock", abs(offset_ms) <= OFFSET_MAX_MS, f"the venue's clock is {offset_ms:+.1f} ms off ours")
     )
     points.append(await _key(exchange))
-    state = exchange.following.state
+    state = following.state
     points.append(HealthPoint("private stream", state.complete, "complete" if state.complete else state.reason))
-    entry = exchange.following.entry
+    entry = following.entry
     if entry is not None:
-        session = exchange.following.entry_session
+        session = following.entry_session
         points.append(HealthPoint("order entry", entry.is_ready, "ready" if entry.is_ready else session.reason))
-    banned = exchange.public.banned_until_ns > exchange.rest.now_ns()
+    banned = rest.banned_until_ns > rest.now_ns()
     points.append(HealthPoint("rate limits", not banned, "banned for now" if banned else "no ban"))
-    unknown = [order.client_order_id for order in exchange.view.open if order.status.name == "UNKNOWN"]
+    unknown = [order.client_order_id for order in view.open if order.status is OrderStatus.UNKNOWN]
     points.append(
         HealthPoint("orders", not unknown, f"outcome unknown: {', '.join(unknown)}" if unknown else "all known")
     )
     return Health(tuple(points))
 
 
-async def _venue(exchange: PrivateExchange) -> HealthPoint:
+async def _venue(rest: RestClient) -> HealthPoint:
     try:
-        await exchange.rest.measure_clock()
+        await rest.measure_clock()
     except (NetworkError, ExchangeAPIError) as error:
         return HealthPoint("venue", False, str(error))
-    latency_ms = exchange.figures.latency_ns_last / 1e6
+    latency_ms = rest.figures.latency_ns_last / 1e6
     return HealthPoint("venue", True, f"it answers in {latency_ms:.1f} ms")
 
 
-async def _key(exchange: PrivateExchange) -> HealthPoint:
+async def _key(exchange: PrivateExchangeInterface) -> HealthPoint:
     try:
         balances = await exchange.balances()
     except (NetworkError, ExchangeAPIError) as error:

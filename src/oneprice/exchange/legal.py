@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from oneprice.errors import InvalidOrderError, NotSupported, Outcome
 from oneprice.model import MarketKind, NewOrder, OrderType
@@ -14,7 +14,11 @@ _CLIENT_ORDER_ID = re.compile(CLIENT_ORDER_ID, re.ASCII)
 
 def require_legal(order: NewOrder) -> None:
     """Raises InvalidOrderError with outcome NOT_SENT, naming the rule that is broken and its figure."""
-    if not _is_plainly_legal(order):
+    try:
+        is_legal = _is_plainly_legal(order)
+    except InvalidOperation:  # a number with more digits than any listing has steps
+        is_legal = False
+    if not is_legal:
         _find_fault(order)
 
 
@@ -68,7 +72,7 @@ def _require_price(order: NewOrder) -> None:
             raise _illegal(order, f"a MARKET order has no price, got {price}")
     elif price is None or not price.is_finite() or not price > 0:
         raise _illegal(order, f"price {price} must be above 0")
-    elif price % tick:
+    elif not _is_multiple(price, tick):
         raise _illegal(order, f"price {price} is no multiple of tick_size {tick}")
 
 
@@ -76,7 +80,7 @@ def _require_quantity(order: NewOrder) -> None:
     listing, quantity = order.listing, order.quantity
     if quantity is None or not quantity.is_finite() or not quantity > 0:
         raise _illegal(order, f"quantity {quantity} must be above 0")
-    if quantity % listing.lot_size:
+    if not _is_multiple(quantity, listing.lot_size):
         raise _illegal(order, f"quantity {quantity} is no multiple of lot_size {listing.lot_size}")
     if quantity < listing.min_quantity:
         raise _illegal(order, f"quantity {quantity} is below min_quantity {listing.min_quantity}")
@@ -86,6 +90,13 @@ def _require_quantity(order: NewOrder) -> None:
         notional: Decimal = order.price * quantity * listing.contract_size
         if notional < listing.min_notional:
             raise _illegal(order, f"its worth of {notional} is below min_notional {listing.min_notional}")
+
+
+def _is_multiple(value: Decimal, step: Decimal) -> bool:
+    try:
+        return not value % step
+    except InvalidOperation:  # more than 28 digits of steps
+        return False
 
 
 def _illegal(order: NewOrder, why: str) -> InvalidOrderError:

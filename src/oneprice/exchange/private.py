@@ -315,7 +315,16 @@ class PrivateExchange:
         within `find_for_s`: the order stays UNKNOWN.
         """
         sent_ns = self._clock.wall_ns() if sent_ns is None else sent_ns
-        found = await find_order(self, self._account, ref, sent_ns, self._clock, self._config.find_for_s)
+        found = await find_order(
+            self,
+            self._account,
+            self.view,
+            self._rest,
+            self._clock,
+            ref,
+            sent_ns=sent_ns,
+            for_s=self._config.find_for_s,
+        )
         if found is None:
             self._settle(ref, OrderStatus.REJECTED, "the venue has never had it")
         return found
@@ -417,7 +426,7 @@ class PrivateExchange:
 
     async def health_check(self) -> Health:
         """Whether it could trade now, point by point; asks the venue for its time and the balances."""
-        return await examine(self)
+        return await examine(self, self._rest, self._following, self.view)
 
     async def _listings(self) -> Sequence[SymbolInfo]:
         """The market's rules, known to the account's codec too."""

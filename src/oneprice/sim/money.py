@@ -101,3 +101,11 @@ def whole_parts(amount: Decimal, part: Decimal) -> int:
 
 def _unit(decimals: int) -> Decimal:
     return Decimal((0, (1,), -decimals))
+
+
+def plain(value: Decimal) -> str:
+    """All its digits, without trailing zeros and without an exponent."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

@@ -11,6 +11,7 @@ from decimal import Decimal, localcontext
 from typing import Final
 
 from oneprice.sim.market import Kind, SimInstrument, SimListing, SimMarket
+from oneprice.sim.money import plain
 
 __all__ = ["INSTRUMENTS", "INTERVALS_MS", "by_name", "change_percentage", "name_of", "plain", "quotient", "rounded"]
 
@@ -73,14 +74,6 @@ def name_of(listing: SimListing) -> str:
 def by_name(market: SimMarket) -> dict[str, SimListing]:
     """The market's listings by Gate's name."""
     return {name_of(listing): listing for listing in market.listings.values()}
-
-
-def plain(value: Decimal) -> str:
-    """Plain decimals without trailing zeros and without an exponent."""
-    text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
 
 
 def quotient(part: Decimal, whole: Decimal, decimals: int) -> str:

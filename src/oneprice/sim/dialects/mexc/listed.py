@@ -14,6 +14,7 @@ import msgspec
 
 from oneprice.sim.engine import Side, TradePrint
 from oneprice.sim.market import Kind, SimInstrument, SimListing
+from oneprice.sim.money import plain
 
 __all__ = [
     "CONTRACT_INTERVALS_MS",
@@ -106,14 +107,6 @@ def contract_symbol(listing: SimListing) -> str:
 def trade_type(trade: TradePrint) -> int:
     """The taker's side: 1 buy, 2 sell."""
     return 1 if trade.taker_side is Side.BUY else 2
-
-
-def plain(value: Decimal) -> str:
-    """Plain decimals without trailing zeros and without an exponent, whatever the number of digits."""
-    text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
 
 
 def price(listing: SimListing, ticks: int) -> msgspec.Raw:
