@@ -7,6 +7,7 @@ import heapq
 import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -24,6 +25,7 @@ from oneprice.errors import (
 )
 from oneprice.exchange import PublicExchange, RequestConfig, RestClient
 from oneprice.model import AssetName, ExchangeName, FundingRate, MarketKind, Symbol, SymbolInfo, Ticker
+from oneprice.venues.kit.account import PrivateMarket
 from oneprice.venues.kit.contract import Budget, Call, PublicMarket, Request, Response
 
 T = TypeVar("T")
@@ -262,6 +264,10 @@ class World:
 
     def rest(self, **settings: Any) -> RestClient:
         return RestClient(*self._parts(settings))
+
+    def account_rest(self, **settings: Any) -> RestClient:
+        """With an account, so that what is more urgent finds room."""
+        return RestClient(*self._parts(settings), account=cast(PrivateMarket, SimpleNamespace(budgets={})))
 
     def exchange(self, **settings: Any) -> PublicExchange:
         return PublicExchange(*self._parts(settings))

@@ -306,3 +306,16 @@ async def test_nothing_is_sent_after_close(world) -> None:
         await world.clock.run(rest.fetch(GET))
     assert closed.value.outcome is Outcome.NOT_SENT
     assert not world.network.sent
+
+
+async def test_the_clock_is_measured_before_data_when_a_limit_binds(world, answer) -> None:
+    world.budgets = {"default": Budget(10, 10.0)}
+    world.network.script = [answer(body=b'{"time": 5}')]
+    rest = world.account_rest(budget_share=1.0)
+    data = Request(path="/data", weight=6)
+    waiting = asyncio.ensure_future(asyncio.gather(rest.fetch(data), rest.fetch(data)))
+    await world.clock.run(rest.measure_clock())
+    assert sorted(sent.url[-5:] for sent in world.network.sent) == ["/data", "/time"]
+    await world.clock.run(waiting)
+    assert [sent.url[-5:] for sent in world.network.sent][2:] == ["/data"]
+    assert world.network.times_s[-1] > 10
