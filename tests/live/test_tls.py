@@ -33,6 +33,27 @@ async def test_a_bad_certificate_is_refused_by_http_with_its_fault(loopback, ser
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+async def test_a_bad_certificate_is_refused_by_the_order_path_with_its_fault(
+    loopback, server_context, trusting, fault
+) -> None:
+    place = await loopback.serve_tcp(one_answer, server_context(fault))
+    line = loopback.network.open_line(f"https://{place}", connections=1, tls=trusting)
+    with pytest.raises(NetworkError, match=FAULTS[fault]) as refused:
+        await line.request("POST", "/order", (), b"{}", timeout_s=5.0, bytes_max=100)
+    assert refused.value.outcome is Outcome.NOT_SENT
+
+
+async def test_the_order_path_speaks_tls_with_whom_it_trusts(loopback, server_context, trusting) -> None:
+    place = await loopback.serve_tcp(one_answer, server_context("valid"))
+    line = loopback.network.open_line(f"https://{place}", connections=1, tls=trusting)
+    answer = await line.request("POST", "/order", (), b"{}", timeout_s=5.0, bytes_max=100)
+    assert (answer.status, answer.body) == (200, b"ok")
+    strange = loopback.network.open_line(f"https://{place}", connections=1)
+    with pytest.raises(NetworkError, match="not trusted here"):
+        await strange.warm()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 async def test_a_bad_certificate_is_refused_by_websockets_with_its_fault(
     loopback, server_context, trusting, fault
 ) -> None:
