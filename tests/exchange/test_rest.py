@@ -319,3 +319,15 @@ async def test_the_clock_is_measured_before_data_when_a_limit_binds(world, answe
     await world.clock.run(waiting)
     assert [sent.url[-5:] for sent in world.network.sent][2:] == ["/data"]
     assert world.network.times_s[-1] > 10
+
+
+async def test_waiting_for_a_turn_is_no_part_of_the_way_to_the_venue(world, answer) -> None:
+    world.budgets = {"default": Budget(1, 10.0)}
+    venue_ns = world.clock.wall_ns() + 20_000_000_000
+    world.network.script = [answer(), answer(body=b'{"time": %d}' % venue_ns, seconds=0.1)]
+    rest = world.rest(budget_share=1.0)
+    await world.clock.run(rest.fetch(GET))
+    await world.clock.run(rest.measure_clock())
+    assert world.network.times_s == [0, 10.01]
+    assert rest.venue_clock.doubt_ns == 50_000_000
+    assert rest.venue_clock.now_ns() == pytest.approx(venue_ns + 50_000_000, abs=2)

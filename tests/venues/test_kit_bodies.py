@@ -163,3 +163,9 @@ def test_one_is_the_only_element() -> None:
     for rows in ([], [1, 2]):
         with pytest.raises(BodyError, match="rows"):
             one(rows, "rows")
+
+
+def test_numbers_that_are_equal_keep_their_own_digits() -> None:
+    for text in ("0.0", "0.000000000000", "1.10", "1.1"):
+        assert str(read(f'{{"price":{text}}}'.encode()).price) == str(Decimal(text))
+        assert str(read(f'{{"price":"{text}"}}'.encode()).price) == str(Decimal(text))

@@ -16,7 +16,7 @@ from tests.verify.simulated import failures, try_cards
 from oneprice.verify import Thresholds, all_cards
 
 PLANTS = (*PUBLIC, *ANSWERS, *DESKS, *PRIVATE_STREAMS)
-AT_A_TIME = 16
+AT_A_TIME = 8
 """Exchanges that run in this one process together: more would keep each other waiting."""
 DEAD_MAN = 322
 HURRIED = Thresholds(card_s=20.0, report_s=1.0, live_s=10.0)

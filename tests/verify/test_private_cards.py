@@ -12,7 +12,7 @@ from oneprice.verify import Area, CardResult, Verdict, all_cards
 
 PRIVATE = (Area.PRIVATE_REST, Area.PRIVATE_STREAMS, Area.ERRORS, Area.LIMITS)
 NUMBERS = [one.number for one in all_cards() if one.area in PRIVATE]
-AT_A_TIME = 36
+AT_A_TIME = 12
 """Exchanges that run in this one process together: more would keep each other waiting."""
 ROWS = 8
 """So many exchanges share the cards of a market, for most cards spend their time waiting."""

@@ -138,14 +138,17 @@ class RestClient:
         return await self.run(Call(request, judged))
 
     async def measure_clock(self) -> None:
-        """Ask the venue for its time. Raises what `fetch` raises."""
+        """Ask the venue for its time. Raises what `run` raises.
+
+        What it waited for its turn, or for tries that failed, is not part of the way there and back.
+        """
         call = self._market.server_time()
         if self._account is not None:  # nothing can be signed without it, a cancel neither
             request = msgspec.structs.replace(call.request, priority=Priority.CANCEL)
             call = Call(request, call.read)
-        began_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
         venue_ns = await self.run(call)
-        self.venue_clock.sample(venue_ns, wall_ns, self._clock.monotonic_ns() - began_ns)
+        took_ns = self.figures.latency_ns_last  # of this very request: nothing was awaited since its answer
+        self.venue_clock.sample(venue_ns, self._clock.wall_ns() - took_ns, took_ns)
 
     async def warm(self) -> None:
         """Open the order path's connections ahead. Raises NetworkError when none can be opened."""

@@ -169,10 +169,9 @@ def one(rows: Sequence[F], what: str) -> F:
 
 @cache
 def _decoder(form: Hashable) -> msgspec.json.Decoder[object]:
-    return msgspec.json.Decoder(form, dec_hook=_number, float_hook=_exact)
+    return msgspec.json.Decoder(form, dec_hook=_number, float_hook=str)  # bare fractions stay text, down to the digit
 
 
-@lru_cache(maxsize=_TEXTS_KEPT, typed=True)
 def _number(kind: type, told: object) -> Decimal:
     if type(told) is str:
         return _exact(told)
@@ -180,11 +179,10 @@ def _number(kind: type, told: object) -> Decimal:
         raise NotImplementedError(f"no way to decode {kind}")
     if type(told) is int:
         return _exact(str(told)) if abs(told) < _INTEGER_END else _refuse("Expected a number of sane length")
-    if type(told) is Decimal:
-        return told
     return _refuse(f"Expected a number, got `{type(told).__name__}`")
 
 
+@lru_cache(maxsize=_TEXTS_KEPT)
 def _exact(text: str) -> Decimal:
     if len(text) > NUMBER_LENGTH_MAX or not _NUMBER.fullmatch(text):
         _refuse(f"Expected a number, got {text[:NUMBER_LENGTH_MAX]!r}")
