@@ -7,6 +7,8 @@ from collections import deque
 from oneprice.ports import Clock
 
 SAMPLES = 8
+DRIFT_NS = 5_000_000
+"""So far two clocks may drift apart between samples, and venues tell whole milliseconds."""
 
 
 class VenueClock:
@@ -54,7 +56,12 @@ class VenueClock:
             self._is_doubted = False
         half_ns = took_ns // 2
         sent_ns = self._clock.monotonic_ns() - took_ns
-        self._samples.append((half_ns, venue_ns - sent_ns - half_ns, venue_ns - wall_ns - half_ns))
+        to_monotonic_ns = venue_ns - sent_ns - half_ns
+        if self._samples:
+            best_half_ns, best_ns, _ = min(self._samples)
+            if abs(to_monotonic_ns - best_ns) > half_ns + best_half_ns + DRIFT_NS:
+                self._samples.clear()  # both cannot be right: the venue's clock was set
+        self._samples.append((half_ns, to_monotonic_ns, venue_ns - wall_ns - half_ns))
         self._to_monotonic_ns = min(self._samples)[1]
 
     def forget(self) -> None:
