@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from oneprice.verify import Bench, CardResult, Thresholds, Verdict, all_cards, r
 
 Lie = Callable[[Any], Any]
 CARDS = {card.number: card for card in all_cards()}
+LESS_THAN_A_LOT = Decimal("1E-12")
 replace = msgspec.structs.replace
 
 
@@ -93,7 +95,7 @@ LIES: list[tuple[int, str, Lie, str]] = [
     (107, "tickers", lambda rows: [], "no price of BTC/USDT"),
     (108, "quotes", lambda rows: [replace(row, bid=row.ask, ask=row.bid) for row in rows], "crossed"),
     (109, "trades", lambda rows: rows[:1] + rows, "the same id twice"),
-    (109, "trades", lambda rows: [replace(row, quantity=row.quantity / 3) for row in rows], "no lots"),
+    (109, "trades", lambda rows: [replace(row, quantity=row.quantity + LESS_THAN_A_LOT) for row in rows], "no lots"),
     (110, "klines", lambda rows: rows[:5] + rows[6:], "not each a minute after"),
     (110, "klines", lambda rows: [replace(row, low=row.high * 2) for row in rows], "inconsistent"),
     (111, "funding", lambda told: replace(told, rate=told.rate * 0 + 1), "a rate of"),
