@@ -22,6 +22,9 @@ DEALS = (
 AT_A_TIME = 12
 """Exchanges that run at the same time in this process: more would be slow enough to be taken for silent."""
 
+BY_CHANCE = {206}
+"""Whether a quote and a change carry the same number within so short a watch."""
+
 ELSEWHERE = {210}
 """It needs several instruments: see test_card_210_follows_several_listings."""
 
@@ -62,7 +65,8 @@ def test_only_what_the_venue_lacks_is_skipped(tried: Mapping[str, list[CardResul
         "snapshots by REST": {705} if market.startswith("gate") else set(),
         "orders over a websocket": {708} if market.startswith("mexc") else set(),
     }
-    assert skipped == set().union(*lacking.values())
+    always = set().union(*lacking.values())
+    assert always <= skipped <= always | BY_CHANCE
 
 
 def test_every_public_card_is_tried(tried: Mapping[str, list[CardResult]]) -> None:
