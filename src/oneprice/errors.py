@@ -5,6 +5,7 @@ OnePriceError
 ├── NotSupported                a venue or part cannot do this; nothing was sent
 ├── InvariantError              something that must always hold does not
 ├── RecordingError              a recording cannot be read or written
+├── JournalError                the journal cannot be read, trusted or written: nothing may be sent
 ├── NetworkError                no connection, time-out, refused certificate (outcome says if anything arrived)
 └── ExchangeAPIError            the venue answered with an error: venue, kind, outcome, code, message
     ├── RateLimitError          retry_after_ms; also while banned
@@ -52,6 +53,10 @@ class RecordingError(OnePriceError):
     """A recording cannot be read or written. The message names the file and place."""
 
 
+class JournalError(OnePriceError):
+    """The journal cannot be read, trusted or written. The message names the file, the place and what to do."""
+
+
 class NetworkError(OnePriceError):
     """A connection or request failed below the venue's own protocol."""
 
@@ -83,9 +88,13 @@ class ExchangeAPIError(OnePriceError):
 
 
 class RateLimitError(ExchangeAPIError):
-    """Too many requests, or banned. `retry_after_ms` says for how long to send nothing."""
+    """Too many requests, or banned. `retry_after_ms` says for how long to send nothing.
+
+    `is_ban`: the venue shuts us out altogether, whatever is asked.
+    """
 
     kind = "rate_limit"
+    is_ban = False
 
 
 class AuthenticationError(ExchangeAPIError):

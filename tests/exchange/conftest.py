@@ -213,12 +213,15 @@ class ScriptedMarket:
         }
         if response.status == 200:
             return None
-        return kinds[response.status](
+        error = kinds[response.status](
             self.venue,
             f"HTTP {response.status}",
             outcome=Outcome.REJECTED,
             retry_after_ms=None if after is None else int(after) * 1_000,
         )
+        if isinstance(error, RateLimitError):
+            error.is_ban = response.status == 418
+        return error
 
     def used_weight(self, response: Response) -> dict[str, int]:
         return {"default": int(response.headers["used"])} if "used" in response.headers else {}

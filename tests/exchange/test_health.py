@@ -11,7 +11,7 @@ from tests.exchange.accounts import House, bitcoin, lots_of_worth
 
 from oneprice.errors import NetworkError
 from oneprice.exchange import AccountConfig, Health
-from oneprice.model import NewOrder, OrderType, Side
+from oneprice.model import Fill, NewOrder, Order, OrderStatus, OrderType, Side
 from oneprice.sim.faults import FaultKind, FaultOrder
 
 pytestmark = pytest.mark.asyncio(loop_scope="module", loop_factories=["uvloop"])
@@ -63,6 +63,31 @@ async def test_a_clock_that_is_off_and_an_order_of_unknown_outcome_are_named(hou
     venue.server.faults.clear()
     assert "lost-1" in told["orders"]
     assert "ms off ours" in told["clock"]
+
+
+async def test_fills_after_their_orders_end_and_answers_to_nobody_are_told(house: House) -> None:
+    member = await house.member("gate-spot", AccountConfig(order_path="websocket"))
+    rules = await member.exchange.public.rules(bitcoin("gate-spot"))
+    view = member.exchange.view
+    view.merge(Order(listing=rules, venue_order_id="9", status=OrderStatus.CANCELED, filled_quantity=Decimal(0)))
+    assert "fills" not in bad(await member.exchange.health_check())
+    view.book(
+        Fill(
+            listing=rules,
+            venue_fill_id="1",
+            venue_order_id="9",
+            side=Side.BUY,
+            price=Decimal(1),
+            quantity=Decimal(1),
+            time_ns=1,
+        )
+    )
+    member.exchange.figures.unasked += 2
+    health = await member.exchange.health_check()
+    assert bad(health).keys() == {"fills"}
+    told = {point.name: point.told for point in health.points}
+    assert told["fills"].startswith("1 came ")
+    assert told["order entry"].startswith("ready; 2 answers ")
 
 
 async def test_a_venue_in_maintenance_is_no_place_to_trade(house: House) -> None:

@@ -274,6 +274,15 @@ async def test_closing_sends_everybody_home() -> None:
     assert not desk.limiter._alarms
 
 
+async def test_once_closed_nobody_leaves_though_there_is_room() -> None:
+    desk = orders(100)
+    desk.limiter.close()
+    assert desk.take(ONE) is None
+    with pytest.raises(TooLong):
+        await desk.limiter.wait(ONE, CANCEL, Way.SOCKET, FAR_NS)
+    assert not desk.limiter._waiters
+
+
 async def test_nothing_leaves_while_the_venue_wants_silence() -> None:
     desk = orders(100)
     desk.limiter.still_until_ns = desk.clock.now_ns + 7 * SECOND_NS

@@ -24,7 +24,7 @@ from oneprice.exchange.order_entry import EntryTalk
 from oneprice.exchange.session import HangUp
 from oneprice.model import NewOrder, Order, OrderRef, OrderStatus, Side, SymbolInfo
 from oneprice.venues.kit.account import EntryAnswer, EntryReady, EntryReceived, OrderEntry, PrivateMarket
-from oneprice.venues.kit.contract import Charge, Closing, Priority, Refusal, Reply
+from oneprice.venues.kit.contract import Charge, Closing, Priority, Refusal, Reply, Request
 
 LISTING = LISTINGS[0]
 REF = OrderRef(listing=LISTING, client_order_id="a")
@@ -159,7 +159,7 @@ async def test_an_answer_that_comes_twice_or_unasked_changes_nothing(world: Worl
     task = await desk.start(desk.place())
     desk.hear(EntryAnswer(1, told()), EntryAnswer(1, told()), EntryAnswer(99, told()))
     assert (await task) == told()
-    assert desk.talk.unasked == 2
+    assert desk.rest.figures.unasked == 2
     assert desk.held == 0
 
 
@@ -170,7 +170,7 @@ async def test_no_answer_in_time_is_an_unknown_outcome(world: World) -> None:
     assert desk.rest.figures.network_failures == 1
     assert desk.held == 0
     desk.hear(EntryAnswer(1, told()))
-    assert desk.talk.unasked == 1
+    assert desk.rest.figures.unasked == 1
 
 
 async def test_an_answer_and_the_deadline_in_one_turn_of_the_loop_are_one_outcome(world: World) -> None:
@@ -221,7 +221,7 @@ async def test_a_caller_who_gives_up_leaves_nothing_behind(world: World) -> None
         await task
     assert desk.held == 0
     desk.hear(EntryAnswer(1, told()))
-    assert desk.talk.unasked == 1
+    assert desk.rest.figures.unasked == 1
 
 
 async def test_where_a_login_is_needed_it_is_ready_after_its_answer(world: World) -> None:
@@ -261,6 +261,30 @@ async def test_one_too_many_stops_what_follows(world: World) -> None:
         await desk.place()
     assert unsent.value.outcome is Outcome.NOT_SENT
     assert len(desk.sent) == 1
+
+
+async def test_a_ban_over_the_websocket_stops_the_whole_market(world: World) -> None:
+    desk = await Desk(world).opened()
+    task = await desk.start(desk.place())
+    banned = RateLimitError("testvenue", "banned", outcome=Outcome.REJECTED, retry_after_ms=60_000)
+    banned.is_ban = True
+    desk.hear(EntryAnswer(1, banned))
+    with pytest.raises(RateLimitError):
+        await task
+    for work in (desk.talk.cancel(REF), desk.rest.fetch(Request(path="/of-another-budget"))):
+        with pytest.raises(RateLimitError, match="banned") as unsent:
+            await work
+        assert (unsent.value.outcome, unsent.value.retry_after_ms) == (Outcome.NOT_SENT, 60_000)
+    assert (len(desk.sent), world.network.sent) == (1, [])
+
+
+async def test_a_command_after_the_end_of_all_is_not_sent(world: World) -> None:
+    desk = await Desk(world).opened()
+    desk.rest.close()
+    with pytest.raises(NetworkError, match="closed") as closed:
+        await desk.place()
+    assert closed.value.outcome is Outcome.NOT_SENT
+    assert desk.sent == []
 
 
 async def test_a_refused_signature_makes_us_doubt_our_idea_of_the_venues_time(world: World) -> None:

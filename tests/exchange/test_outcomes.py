@@ -249,6 +249,7 @@ async def refuses_unsent(house: House, market: str, path: str, kind: Kind, side:
         await member.exchange.place(order)
     assert (venue.server.requests_seen, member.exchange.figures.requests) == (seen, commands)
     assert member.exchange.view.get(ref_of(order)) is None
+    assert member.told(order.client_order_id) == []
 
 
 def meets_before(kind: Kind, case: Case) -> bool:

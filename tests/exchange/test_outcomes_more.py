@@ -129,6 +129,18 @@ async def test_an_ioc_order_that_is_filled_in_part_ends_with_its_part(house: Hou
     assert member.exchange.view.late_fills == 0
 
 
+@pytest.mark.parametrize("market", ["binance-usdm", "gate-spot"])
+async def test_an_order_over_the_websocket_is_not_made_ready_for_rest_too(
+    house: House, market: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue, member = await house.venue(market), await house.member(market, AccountConfig(order_path="websocket"))
+    order = await crossing(member, venue, market)
+    made: list[NewOrder] = []
+    monkeypatch.setattr(member.exchange._account, "place", made.append)
+    await member.exchange.place(order)
+    assert made == []
+
+
 REFUSALS = {
     "post-only": {"type": OrderType.LIMIT_MAKER, "time_in_force": TimeInForce.GTC},
     "fill-or-kill": {"time_in_force": TimeInForce.FOK},

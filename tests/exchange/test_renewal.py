@@ -36,7 +36,7 @@ async def test_a_renewal_that_fails_on_its_way_is_tried_again_and_the_stream_sta
         renew_every_s=1_500.0, renew=lambda ticket: RENEWAL, user_stream=lambda ticket: SimpleNamespace()
     )
     parts: Any = (account, Ticket("abc"), rest, world.clock)
-    talk = StreamTalk(*parts, cast(Any, None), cast(Any, None), cast(Any, None))
+    talk = StreamTalk(*parts, cast(Any, None), cast(Any, None))
     with pytest.raises(InvalidRequestError):
         await world.clock.run(talk.upkeep())
     assert rest.times_s == [1_500, 3_000, 3_060, 3_120, 4_620]

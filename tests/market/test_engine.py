@@ -276,6 +276,20 @@ def test_the_venues_clock_and_the_delay_of_its_data_are_known() -> None:
     run(scenario)
 
 
+def test_waiting_for_a_turn_is_no_part_of_the_way_to_the_venues_clock() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.add().rest_turn_s = 0.5
+        world.venue_clock_ns = 3_000_000_000
+        async with live(world) as data:
+            await asyncio.sleep(15.0)
+            row = data.view().markets[0]
+            assert row.clock_offset_ms == pytest.approx(3_000, abs=1)
+            assert row.clock_doubt_ms == pytest.approx(10, abs=1)
+
+    run(scenario)
+
+
 def test_leaving_closes_everything() -> None:
     async def scenario() -> None:
         world = World()

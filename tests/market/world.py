@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from tests.market.toy import ToyMarket
 
 from oneprice.errors import NetworkError
+from oneprice.exchange import RestFigures
 from oneprice.market import MarketConfig, MarketData
 from oneprice.market.books import Book
 from oneprice.ports import WebSocketListener
@@ -142,6 +143,7 @@ class ToyServer:
         self.lost_names: set[str] = set()  # no ack and no data for these, once
         self.silent_names: set[str] = set()  # acknowledged, but no data
         self.refused_names: dict[str, str] = {}
+        self.rest_turn_s = 0.0  # what our own rate limits keep a request waiting
         self.skip_frames = 0
         self.stale_snapshots: list[dict[str, object]] = []
         self.frames_of: dict[str, int] = {}
@@ -349,15 +351,19 @@ class Exchange:
 
     def __init__(self, world: World, market: ToyMarket) -> None:
         self._world, self._market = world, market
+        self.figures = RestFigures()
 
     async def fetch(self, request: Request) -> Response:
         server = self._world.servers[f"{self._market.venue}-{self._market.kind.value}"]
+        await asyncio.sleep(server.rest_turn_s)
+        sent_ns = self._world.clock.monotonic_ns()
         await asyncio.sleep(DELAY_S)
         if server.half_open:
             await asyncio.sleep(5.0)
             raise NetworkError("no answer")
         body = server.answer(request.path, dict(request.query))
         await asyncio.sleep(DELAY_S)
+        self.figures.answered(self._world.clock.monotonic_ns() - sent_ns, len(body))
         response = Response(503 if server.rest_down else 200, {}, body)
         error = self._market.error(response)
         if error is not None:

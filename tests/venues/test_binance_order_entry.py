@@ -106,14 +106,14 @@ def test_orders_are_placed_in_the_words_of_rest() -> None:
     assert (maker["type"], maker["timeInForce"], maker["reduceOnly"]) == ("LIMIT", "GTX", "true")
 
 
-def test_cancels_and_queries() -> None:
+def test_cancels() -> None:
     for entry, kind in ((SPOT, MarketKind.SPOT), (USDM, MarketKind.USDM)):
         by_id = OrderRef(listing=listing(kind), venue_order_id="12569099453", client_order_id="arb-1")
         told = {"id": "8", "symbol": "BTCUSDT", "orderId": 12_569_099_453}
         assert signed(entry.cancel(by_id, 8, T_NS)) == {**told, "method": "order.cancel"}
         by_name = OrderRef(listing=listing(kind), client_order_id="arb-1")
         told = {"id": "9", "symbol": "BTCUSDT", "origClientOrderId": "arb-1"}
-        assert signed(entry.query(by_name, 9, T_NS)) == {**told, "method": "order.status"}
+        assert signed(entry.cancel(by_name, 9, T_NS)) == {**told, "method": "order.cancel"}
 
 
 def test_what_is_not_made() -> None:
@@ -122,7 +122,7 @@ def test_what_is_not_made() -> None:
     for make in (
         lambda: SPOT.place(order(MarketKind.SPOT, price=None), 1, T_NS),
         lambda: SPOT.cancel(OrderRef(listing=listing(MarketKind.SPOT)), 1, T_NS),
-        lambda: SPOT.query(OrderRef(listing=listing(MarketKind.SPOT), venue_order_id="x1"), 1, T_NS),
+        lambda: SPOT.cancel(OrderRef(listing=listing(MarketKind.SPOT), venue_order_id="x1"), 1, T_NS),
     ):
         with pytest.raises(InvalidOrderError) as caught:
             make()
@@ -224,6 +224,7 @@ def test_a_ban_says_for_how_long_by_binances_own_clock() -> None:
     error = {"code": -1003, "msg": "banned", "data": {"serverTime": 1_659_142_907_531, "retryAfter": 1_659_146_400_000}}
     (told,) = read(SPOT, id="9", status=418, error=error)
     assert type(told.result) is RateLimitError
+    assert told.result.is_ban
     assert told.result.retry_after_ms == 1_659_146_400_000 - 1_659_142_907_531
     (later,) = read(SPOT, id="9", status=418, error={**error, "data": {"retryAfter": 1_659_146_400_000}})
     assert later.result.retry_after_ms is None

@@ -410,7 +410,7 @@ def test_as_many_as_gate_takes() -> None:
 def test_capabilities_and_budgets_are_complete(account: Any) -> None:
     assert tuple(row.name for row in account.capabilities) == ACCOUNT_CAPABILITIES
     known = BTC if account is SPOT else BTC_PERP
-    for what in ("place", "cancel", "query"):
+    for what in ("place", "cancel"):
         for budget, weight in account.entry_charges(what, known):
             family = f"{budget.partition(':')[0]}:*" if ":" in budget else budget
             assert weight <= account.budgets[family].weight_max

@@ -88,6 +88,13 @@ def test_retry_after_is_told_in_milliseconds(header: str, told: int | None, expe
     assert error.retry_after_ms == expected
 
 
+@pytest.mark.parametrize(("status", "is_ban"), [(418, True), (429, False), (400, False)])
+def test_a_ban_is_told_from_one_too_many_by_its_status(status: int, is_ban: bool) -> None:
+    error = TABLE.error(Response(status, {}, b""), "10", "too fast")
+    assert isinstance(error, RateLimitError)
+    assert error.is_ban is is_ban
+
+
 def test_a_code_in_two_classes_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="10"):
         rules({InvalidOrderError: "10", RateLimitError: "10"})

@@ -3,7 +3,7 @@
 from oneprice.exchange.config import AccountConfig, ConnectionConfig, RequestConfig
 from oneprice.exchange.figures import RestFigures
 from oneprice.exchange.following import AccountEvent, StreamState
-from oneprice.exchange.health import Health, HealthPoint
+from oneprice.exchange.health import Health, HealthPoint, Standing
 from oneprice.exchange.interfaces import (
     BaseWebSocketInterface,
     Listed,
@@ -31,5 +31,6 @@ __all__ = [
     "RestClient",
     "RestFigures",
     "SessionState",
+    "Standing",
     "StreamState",
 ]

@@ -28,10 +28,9 @@ class StreamTalk:
         clock: Clock,
         hear: Hear,
         catch_up: Callable[[], Awaitable[None]],
-        lost: Callable[[str], None],
     ) -> None:
         self._account, self._ticket, self._rest, self._clock = account, ticket, rest, clock
-        self._hear, self._catch_up, self._lost = hear, catch_up, lost
+        self._hear, self._catch_up = hear, catch_up
         self._stream: UserStream = account.user_stream(ticket)
         self._send: Callable[[bytes], None] = _nobody
         self._acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -111,7 +110,6 @@ class StreamTalk:
         """From here on events are missed."""
         if not self._acknowledged.done():
             self._acknowledged.cancel()
-        self._lost(reason)
 
 
 def _nobody(payload: bytes) -> None:

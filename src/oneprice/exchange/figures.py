@@ -16,6 +16,7 @@ class RestFigures:
     `retries`: tries after the first. `unsent`: given up because a rate limit would have made them wait too
     long. `waited_ns`: spent waiting for rate limits. `bytes_received`: of bodies. `latency_*`: from sending
     to the whole answer; `percentile_ns` is right to 9 %. `reused`: answers over a connection that had served before.
+    `unasked`: answers over a websocket for which no command waited (any more): told twice, or too late.
     """
 
     __slots__ = (
@@ -30,6 +31,7 @@ class RestFigures:
         "requests",
         "retries",
         "reused",
+        "unasked",
         "unsent",
         "venue_errors",
         "waited_ns",
@@ -37,7 +39,7 @@ class RestFigures:
 
     def __init__(self) -> None:
         self.requests = self.answers = self.network_failures = 0
-        self.venue_errors = self.rate_limited = self.retries = self.unsent = self.reused = 0
+        self.venue_errors = self.rate_limited = self.retries = self.unsent = self.reused = self.unasked = 0
         self.waited_ns = self.bytes_received = 0
         self.latency_ns_last = self.latency_ns_max = self.latency_ns_sum = 0
         self.latency_buckets = [0] * _BUCKETS

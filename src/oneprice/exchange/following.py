@@ -212,7 +212,7 @@ class Following:
         ticket: Ticket | None = None
         if call is not None:
             ticket = await self._rest.run(call)
-        return StreamTalk(self._account, ticket, self._rest, self._clock, self.hear, self._catch_up, _nothing_one)
+        return StreamTalk(self._account, ticket, self._rest, self._clock, self.hear, self._catch_up)
 
     async def _make_entry(self) -> Talk:
         self._require_no_ban()
@@ -320,7 +320,3 @@ class Following:
 
 def _ids(order: Order) -> tuple[str, str]:
     return order.listing.venue_symbol, order.client_order_id or order.venue_order_id
-
-
-def _nothing_one(reason: str) -> None:
-    """The session tells that the stream is not complete."""

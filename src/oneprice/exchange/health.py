@@ -22,6 +22,20 @@ class HealthPoint(msgspec.Struct, frozen=True):
     told: str
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """Whether an account can be relied on now, as far as is known without asking. `stream_complete`: nothing of its
+    private stream is missing; `reason` says why not. `clock_offset_ns`: the venue's clock minus ours, None while not
+    measured. `banned_ns`: how long the venue wants silence, 0 for none. `order_room`: the part of its tightest rate
+    limit that is free, 0 to 1.
+    """
+
+    stream_complete: bool
+    reason: str
+    clock_offset_ns: int | None
+    banned_ns: int
+    order_room: float
+
+
 class Health(msgspec.Struct, frozen=True):
     """All of them."""
 
@@ -47,14 +61,19 @@ async def examine(
     points.append(HealthPoint("private stream", state.complete, "complete" if state.complete else state.reason))
     entry = following.entry
     if entry is not None:
-        session = following.entry_session
-        points.append(HealthPoint("order entry", entry.is_ready, "ready" if entry.is_ready else session.reason))
+        told = "ready" if entry.is_ready else following.entry_session.reason
+        if rest.figures.unasked:
+            told += f"; {rest.figures.unasked} answers came twice or too late"
+        points.append(HealthPoint("order entry", entry.is_ready, told))
     banned = rest.banned_until_ns > rest.now_ns()
     points.append(HealthPoint("rate limits", not banned, "banned for now" if banned else "no ban"))
     unknown = [order.client_order_id for order in view.open if order.status is OrderStatus.UNKNOWN]
     points.append(
         HealthPoint("orders", not unknown, f"outcome unknown: {', '.join(unknown)}" if unknown else "all known")
     )
+    late = view.late_fills
+    told = f"{late} came that an order's end did not reckon with" if late else "as their orders told"
+    points.append(HealthPoint("fills", not late, told))
     return Health(tuple(points))
 
 

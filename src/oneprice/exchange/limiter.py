@@ -56,7 +56,7 @@ class Leave:
 
 
 class TooLong(Exception):
-    """Leave would come after the deadline only. `wait_ns`: from now, at least."""
+    """Leave would come after the deadline only, or never: the limiter is closed. `wait_ns`: from now, at least."""
 
     def __init__(self, wait_ns: int) -> None:
         super().__init__(wait_ns)
@@ -101,6 +101,7 @@ class Limiter:
         self._alarms: set[asyncio.Task[None]] = set()
         self._alarm_ns = _NEVER_NS
         self.still_until_ns = 0
+        self.is_closed = False
         self.add(budgets)
 
     def add(self, budgets: Mapping[str, Budget]) -> None:
@@ -141,13 +142,13 @@ class Limiter:
         return plan
 
     def take(self, charges: Charges, priority: Priority, way: Way, who: str) -> Leave | None:
-        """Leave at once, or None. `who` wants it, for the message. Raises InvariantError for charges that the venue's
-        own budgets do not allow for."""
+        """Leave at once, or None: also once closed. `who` wants it, for the message. Raises InvariantError for charges
+        that the venue's own budgets do not allow for."""
         plan = self._plans.get((charges, priority)) or self._plan(charges, priority, who)
         if self._waiters and any(one.priority <= priority and _meet(one.charges, charges) for one in self._waiters):
             return None
         now_ns = self._clock.monotonic_ns()
-        if now_ns < self.still_until_ns or not self._has_place(priority, way):
+        if self.is_closed or now_ns < self.still_until_ns or not self._has_place(priority, way):
             return None
         for place, (budget, weight, usable) in enumerate(plan):
             if not budget.take(weight, now_ns, usable):
@@ -162,7 +163,9 @@ class Limiter:
         return self._places[way] > kept
 
     async def wait(self, charges: Charges, priority: Priority, way: Way, deadline_ns: int) -> Leave:
-        """Leave, as soon as there is. Raises TooLong, as soon as that is clear."""
+        """Leave, as soon as there is. Raises TooLong, as soon as that is clear: at once when closed."""
+        if self.is_closed:
+            raise TooLong(1)
         self._arrived += 1
         waiter = _Waiter(charges, priority, way, self._arrived, deadline_ns)
         self._waiters.append(waiter)
@@ -178,6 +181,17 @@ class Limiter:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
                 self._serve()
+
+    def room(self) -> float:
+        """The part of the tightest budget that is free now, 0 to 1; 0 while nothing may be sent."""
+        now_ns = self._clock.monotonic_ns()
+        if self.is_closed or now_ns < self.still_until_ns:
+            return 0.0
+        free = [
+            0.0 if now_ns < budget.blocked_until_ns else 1.0 - budget.used(now_ns) / budget.usable
+            for budget in self._budgets.values()
+        ]
+        return max(0.0, min(free, default=1.0))
 
     def land(self, leave: Leave) -> int:
         """The answer is here, or will not come. Gives the monotonic time of now."""
@@ -204,7 +218,8 @@ class Limiter:
             budget.block(now_ns + (min(budget.window_ns, PAUSE_MAX_NS) if for_ns is None else for_ns))
 
     def close(self) -> None:
-        """Who waits gets TooLong now."""
+        """Nobody leaves any more; who waits gets TooLong now."""
+        self.is_closed = True
         for alarm in self._alarms:
             alarm.cancel()
         waiters, self._waiters = self._waiters, []

@@ -18,7 +18,7 @@ Answered = asyncio.Future[Order | None]
 
 
 class EntryTalk:
-    """One connection for orders. `place`, `cancel` and `query` may be used while it `is_ready`.
+    """One connection for orders. `place` and `cancel` may be used while it `is_ready`.
 
     When it ends, whatever has no answer yet has an unknown outcome: nothing of it is ever sent again.
     """
@@ -34,7 +34,6 @@ class EntryTalk:
         self._number = 0
         self._waiting: dict[int, tuple[Answered, Leave]] = {}
         self.is_ready = False
-        self.unasked = 0
 
     # ---- commands
 
@@ -141,7 +140,7 @@ class EntryTalk:
     def _answer(self, event: EntryAnswer) -> None:
         waiting = self._waiting.pop(event.number, None)
         if waiting is None:  # told twice, or too late: what it says comes by the private stream too
-            self.unasked += 1
+            self._rest.figures.unasked += 1
             return
         answered, leave = waiting
         rest = self._rest
@@ -154,7 +153,7 @@ class EntryTalk:
         if isinstance(event.result, ExchangeAPIError):
             rest.figures.venue_errors += 1
             if isinstance(event.result, RateLimitError):
-                rest.keep_still(event.result, False, leave.charges, now_ns)
+                rest.keep_still(event.result, leave.charges, now_ns)
             elif isinstance(event.result, AuthenticationError):
                 rest.venue_clock.forget()  # it may have been our idea of the venue's time
             answered.set_exception(event.result)

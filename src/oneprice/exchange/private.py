@@ -22,7 +22,7 @@ from oneprice.exchange.config import AccountConfig, ConnectionConfig, RequestCon
 from oneprice.exchange.evidence import find_order
 from oneprice.exchange.figures import RestFigures
 from oneprice.exchange.following import AccountEvent, Following
-from oneprice.exchange.health import Health, examine
+from oneprice.exchange.health import Health, Standing, examine
 from oneprice.exchange.interfaces import Listed
 from oneprice.exchange.legal import require_legal
 from oneprice.exchange.public import PublicExchange
@@ -190,7 +190,6 @@ class PrivateExchange:
             await self._listings()
         self._require_new(order)
         priority = Priority.HEDGE if hedge else Priority.ORDER
-        call = self._account.place(order)  # raises before anything is kept or sent
         self._following.add(order.listing)
         self.view.expect(order)
         try:
@@ -201,11 +200,15 @@ class PrivateExchange:
             elif self._config.order_path == "websocket":
                 raise NetworkError(f"{self._account.venue}: order entry is not connected", Outcome.NOT_SENT)
             else:
+                call = self._account.place(order)
                 if hedge:
                     call = msgspec.structs.replace(
                         call, request=msgspec.structs.replace(call.request, priority=priority)
                     )
                 told = await self._rest.run(call)
+        except NotSupported:
+            self.view.drop(order.client_order_id)
+            raise
         except (NetworkError, ExchangeAPIError) as error:
             self._failed(order, error)
             raise
@@ -423,6 +426,17 @@ class PrivateExchange:
         """Have the venue cancel our orders after so long, unless told anew; 0 disarms."""
         listing = None if listed is None else await self.public.rules(listed)
         await self._rest.run(self._account.dead_man(listing, seconds))
+
+    def standing(self) -> Standing:
+        """Whether it can be relied on now, without asking anybody."""
+        state, clock = self._following.state, self._rest.venue_clock
+        return Standing(
+            stream_complete=state.complete,
+            reason=state.reason,
+            clock_offset_ns=clock.offset_ns if clock.is_known else None,
+            banned_ns=max(0, self._rest.banned_until_ns - self._rest.now_ns()),
+            order_room=self._rest.limiter.room(),
+        )
 
     async def health_check(self) -> Health:
         """Whether it could trade now, point by point; asks the venue for its time and the balances."""

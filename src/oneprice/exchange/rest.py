@@ -19,6 +19,7 @@ from oneprice.errors import (
     RateLimitError,
     VenueUnavailableError,
 )
+from oneprice.exchange.backoff import pause_s
 from oneprice.exchange.clock import VenueClock
 from oneprice.exchange.config import RequestConfig
 from oneprice.exchange.figures import RestFigures
@@ -28,10 +29,7 @@ from oneprice.venues.kit.account import PrivateMarket, Wire
 from oneprice.venues.kit.contract import Call, Charge, Priority, PublicMarket, Request, Response
 
 T = TypeVar("T")
-_BANNED = 418
-_ONCE = frozenset({Priority.HEDGE, Priority.ORDER})
 _AT_ONCE = frozenset({Priority.CANCEL, Priority.HEDGE, Priority.ORDER})
-_CHARGES_MAX = 4_096
 HEAR_EVERY_NS = 20_000_000
 """The venue's own count of what is used is looked at so often: ours is exact, it only adds what others use."""
 
@@ -70,10 +68,8 @@ class RestClient:
         )
         if account is not None:
             self._limiter.add(account.budgets)
-        self._charges: dict[tuple[str, int, Charges], Charges] = {}
         self._hear_again_ns = 0
         self._line: HttpLine | None = None
-        self._closed = False
         self._timeout_s = self._config.timeout_ms / 1e3
         self.order_timeout_s = self._timeout_s
         self.venue_clock = VenueClock(clock)
@@ -102,12 +98,6 @@ class RestClient:
         request = call.request
         if request.signed and not self.venue_clock.is_known:
             await self.measure_clock()
-        if request.priority in _ONCE:
-            try:
-                return self._read(call, await self._exchange(request))
-            except AuthenticationError:
-                self.venue_clock.forget()  # it may have been our idea of the venue's time: the next one measures anew
-                raise
         tries = self._config.attempts_max if _is_harmless(request) else 1
         tried = 0
         while True:
@@ -123,7 +113,8 @@ class RestClient:
                     raise
                 told_ms = 0
             self.figures.retries += 1
-            await self._clock.sleep(max(self._pause_s(tried), told_ms / 1e3))
+            backoff_s = pause_s(self._chance, tried, self._config.backoff_first_ms, self._config.backoff_max_ms)
+            await self._clock.sleep(max(backoff_s, told_ms / 1e3))
 
     async def fetch(self, request: Request) -> Response:
         """The answer as it came, if it is no error. Raises as `run`."""
@@ -156,7 +147,6 @@ class RestClient:
 
     def close(self) -> None:
         """Send nothing more."""
-        self._closed = True
         self._limiter.close()
 
     async def aclose(self) -> None:
@@ -178,19 +168,17 @@ class RestClient:
         began_ns = self._clock.monotonic_ns()
         deadline_ns = began_ns + self._config.wait_max_ms * 1_000_000
         try:
-            if self._closed:
-                raise NetworkError(f"{self._market.venue}: the exchange object is closed", Outcome.NOT_SENT)
             leave = await self._limiter.wait(charges, request.priority, way, deadline_ns)
         except TooLong as late:
-            if self._closed:
-                raise NetworkError(f"{self._market.venue}: the exchange object is closed", Outcome.NOT_SENT) from None
-            self.figures.unsent += 1
+            self.figures.unsent += not self._limiter.is_closed
             raise self.unsent(request.path, late.wait_ns) from None
         self.figures.waited_ns += leave.sent_ns - began_ns
         return leave
 
-    def unsent(self, what: str, wait_ns: int) -> RateLimitError:
-        """The error for a request that would have waited too long."""
+    def unsent(self, what: str, wait_ns: int) -> RateLimitError | NetworkError:
+        """The error for a request that would have waited too long, or that came once all is closed."""
+        if self._limiter.is_closed:
+            return NetworkError(f"{self._market.venue}: the exchange object is closed", Outcome.NOT_SENT)
         cause = "banned" if self.banned_until_ns > self._clock.monotonic_ns() else "the rate limit is used up"
         return RateLimitError(
             self._market.venue,
@@ -201,10 +189,9 @@ class RestClient:
 
     async def _exchange(self, request: Request) -> Response:
         """One request and its answer, not judged yet. What it holds of the limits lands whatever happens."""
-        charges = self._charges.get((request.budget, request.weight, request.also)) or self._charges_of(request)
-        limiter, figures = self._limiter, self.figures
+        charges, limiter, figures = charges_of(request), self._limiter, self.figures
         way = Way.LINE if request.priority in _AT_ONCE and not request.origin else Way.POOL
-        leave = None if self._closed else limiter.take(charges, request.priority, way, request.path)
+        leave = limiter.take(charges, request.priority, way, f"{request.method} {request.path}")
         if leave is None:
             leave = await self._admit(request, charges, way)
         try:
@@ -224,12 +211,9 @@ class RestClient:
                 answer = await self._send(wire, request)
         except NetworkError:
             figures.network_failures += 1
-            limiter.land(leave)
             raise
-        except BaseException:
-            limiter.land(leave)
-            raise
-        now_ns = limiter.land(leave)
+        finally:
+            now_ns = limiter.land(leave)
         # It has the same three fields, and lives no longer than the call.
         response: Response = answer  # type: ignore[assignment]
         figures.answered(now_ns - leave.sent_ns, len(response.body), answer.reused)
@@ -245,23 +229,14 @@ class RestClient:
         try:
             return call.read(response)
         except ExchangeAPIError as error:
-            self._refused(error, response, call.request)
+            self._refused(error, call.request)
             raise
 
-    def _refused(self, error: ExchangeAPIError, response: Response, request: Request) -> None:
+    def _refused(self, error: ExchangeAPIError, request: Request) -> None:
         """Count an error, and heed what it says about limits."""
         self.figures.venue_errors += 1
         if isinstance(error, RateLimitError):
-            charges = self._charges.get((request.budget, request.weight, request.also)) or self._charges_of(request)
-            self.keep_still(error, response.status == _BANNED, charges, self._clock.monotonic_ns())
-
-    def _charges_of(self, request: Request) -> Charges:
-        charges = charges_of(request)
-        self._limiter.require(charges, f"{self._market.venue}: {request.method} {request.path}")
-        if len(self._charges) >= _CHARGES_MAX:
-            self._charges.clear()
-        self._charges[request.budget, request.weight, request.also] = charges
-        return charges
+            self.keep_still(error, charges_of(request), self._clock.monotonic_ns())
 
     def _wire(self, request: Request) -> Wire:
         if not request.signed:
@@ -281,12 +256,12 @@ class RestClient:
             tls=self._tls,
         )
 
-    def keep_still(self, error: RateLimitError, banned: bool, charges: Charges, now_ns: int) -> None:
+    def keep_still(self, error: RateLimitError, charges: Charges, now_ns: int) -> None:
         """After a refusal: these budgets pause, so that a limit on orders does not keep cancels from going out. After a
         ban the whole market does."""
         self.figures.rate_limited += 1
         told_ms = error.retry_after_ms
-        if not banned:
+        if not error.is_ban:
             self._limiter.block(charges, now_ns, None if told_ms is None else told_ms * 1_000_000)
             return
         still_ns = (self._config.ban_ms if told_ms is None else told_ms) * 1_000_000
@@ -304,11 +279,6 @@ class RestClient:
         except (NetworkError, ExchangeAPIError) as failure:
             raise error from failure
         return abs(self.venue_clock.offset_ns - before_ns) > CLOCK_MATTERS_NS
-
-    def _pause_s(self, tried: int) -> float:
-        """Full jitter: anything up to a limit that doubles with each try."""
-        limit_ms = min(self._config.backoff_max_ms, self._config.backoff_first_ms << (tried - 1))
-        return self._chance.uniform(0.0, limit_ms / 1e3)
 
 
 CLOCK_MATTERS_NS = 200_000_000

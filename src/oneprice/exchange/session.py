@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from oneprice.errors import ExchangeAPIError, NetworkError
+from oneprice.exchange.backoff import pause_s
 from oneprice.exchange.config import ConnectionConfig
 from oneprice.exchange.interfaces import SessionState
 from oneprice.ports import Chance, Clock, Network, WebSocket
@@ -120,8 +121,9 @@ class Session:
                 self.error = error
                 self._to(SessionState.RECONNECTING, str(error))
             lived_s = (self._clock.monotonic_ns() - began_ns) / 1e9
-            failures = 0 if lived_s > self._config.reconnect_max_ms / 1e3 else failures + 1
-            await self._clock.sleep(self._pause_s(failures))
+            first_ms, most_ms = self._config.reconnect_first_ms, self._config.reconnect_max_ms
+            failures = 0 if lived_s > most_ms / 1e3 else failures + 1  # one that had lived long is replaced at once
+            await self._clock.sleep(pause_s(self._chance, failures, first_ms, most_ms))
 
     def close(self) -> None:
         """To be called when `run` was cancelled."""
@@ -209,13 +211,6 @@ class Session:
         if (state, reason) != (self.state, self.reason):
             self.state, self.reason = state, reason
             self._changed(state, reason)
-
-    def _pause_s(self, failures: int) -> float:
-        """Full jitter, doubled with each failure; a connection that had lived long is replaced at once."""
-        if failures <= 0:
-            return 0.0
-        limit_ms = min(self._config.reconnect_max_ms, self._config.reconnect_first_ms << min(failures - 1, 20))
-        return self._chance.uniform(0.0, limit_ms / 1e3)
 
 
 def _end_of(lifetime_s: float, before_s: float) -> float:

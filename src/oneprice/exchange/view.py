@@ -41,7 +41,6 @@ class OrderView:
         self._names: dict[tuple[str, str], str] = {}  # (venue symbol, venue order id) -> name in the tables
         self._fills: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._booked: OrderedDict[tuple[str, str], Decimal] = OrderedDict()  # by (venue symbol, venue order id)
-        self.last_fill_ns = 0
         self.late_fills = 0
 
     @property
@@ -114,7 +113,6 @@ class OrderView:
         self._fills[key] = None
         if len(self._fills) > FILLS_KEPT:
             self._fills.popitem(last=False)
-        self.last_fill_ns = max(self.last_fill_ns, fill.time_ns)
         of_order = (fill.listing.venue_symbol, fill.venue_order_id)
         booked = self._booked[of_order] = self._booked.get(of_order, 0) + fill.quantity
         if len(self._booked) > FILLS_KEPT:

@@ -37,6 +37,5 @@ class ClockWatch:
             await self._clock.sleep(self._every_s if self._venue_clock.count == SAMPLES else 1.0)
 
     async def _sample(self) -> None:
-        before_ns, started_ns = self._clock.wall_ns(), self._clock.monotonic_ns()
-        venue_ns = await self._rest.run(self._market.server_time())
-        self._venue_clock.sample(venue_ns, before_ns, self._clock.monotonic_ns() - started_ns)
+        venue_ns, took_ns = await self._rest.timed(self._market.server_time())
+        self._venue_clock.sample(venue_ns, self._clock.wall_ns() - took_ns, took_ns)

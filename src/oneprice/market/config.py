@@ -24,6 +24,7 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Which listings to watch, and the limits of watching them.
 
     `markets`: VENUE-MARKET names. `symbols`: BASE/QUOTE; each is watched wherever one of the markets lists it.
+    `symbols_only`: by VENUE-MARKET, where not all of them are watched there.
     `taker_fee_bps`: by VENUE-MARKET, over what the venue tells; in basis points of the notional.
     `order_notional_max`: opportunities are sized to this many quote units at most, 0 for as deep as the books go.
     `price_gap_percent_max`: listings of one symbol whose prices differ by more are taken for different assets.
@@ -38,6 +39,7 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     markets: tuple[str, ...]
     symbols: tuple[str, ...]
+    symbols_only: dict[str, tuple[str, ...]] = {}
     channels: tuple[Channel, ...] = (Channel.DEPTH, Channel.QUOTE)
     triangles: bool = True
     min_net_bps: float = 0.0
@@ -67,6 +69,10 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     clock_every_s: int = 30
     opportunities_kept: int = 1_000
 
+    def symbols_at(self, market: str) -> tuple[str, ...]:
+        """What is watched at a VENUE-MARKET."""
+        return self.symbols_only.get(market, self.symbols)
+
     def checked(self) -> MarketConfig:
         """Itself. Raises ConfigError for what cannot work; the message names the key."""
         for key in ("markets", "symbols", "channels"):
@@ -82,6 +88,9 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             base, _, quote = symbol.partition("/")
             if not base or not quote or symbol != symbol.upper():
                 raise ConfigError(f"symbols: {symbol!r} is not BASE/QUOTE in capitals, such as BTC/USDT")
+        for name, only in self.symbols_only.items():
+            if name not in self.markets or not only or not set(only) <= set(self.symbols):
+                raise ConfigError(f"symbols_only: {name} = {', '.join(only)}; wants a market and symbols of this run")
         for name, fee in self.taker_fee_bps.items():
             if name not in self.markets or not -100 <= fee <= 1_000:
                 raise ConfigError(f"taker_fee_bps: {name} = {fee}; wants a market of this run and -100 to 1000")

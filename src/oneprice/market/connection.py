@@ -24,6 +24,7 @@ RENEW_AFTER_MS_MAX = 600_000
 CHANNELS: dict[type, Channel] = {Depth: Channel.DEPTH, Quote: Channel.QUOTE, Trades: Channel.TRADES}
 LOOK = ~int(Flag.TOP | Flag.QUOTE | Flag.TRADE)  # ints: what an enum flag does takes microseconds
 CONTROL, NEWS = int(Flag.CONTROL), int(Flag.STATE | Flag.OPPORTUNITY)
+OPPORTUNITY = int(Flag.OPPORTUNITY)
 
 
 class Connection:
@@ -57,6 +58,7 @@ class Connection:
         self._hub, self._clock, self._config = context.hub, clock, context.config
         self._supervisor, self._recorder = context.supervisor, context.recorder
         self._on_change, self._on_lost = context.on_change, on_lost
+        self._on_opportunity = context.on_opportunity
         self._renew_after_ns = int(renew_after_s * 1e9)
         self._socket: WebSocket | None = None
         self._over = asyncio.Event()
@@ -79,6 +81,8 @@ class Connection:
                     self._announce()
                 self._recorder.on_frame(self.number, payload, binary, self._clock.wall_ns())
             flags = self._take(self.stream, payload, now_ns)
+            if flags & OPPORTUNITY and self._on_opportunity is not None:
+                self._on_opportunity(now_ns)
             if flags & LOOK or self.links.unheard:
                 self._look(flags, payload, binary, now_ns)
             else:

@@ -17,7 +17,9 @@ from oneprice.venues.kit import PublicMarket
 
 @dataclass(frozen=True)
 class Context:
-    """The hub, the ports and the rules. `on_change`: the hub has news that should not wait for the next tick."""
+    """The hub, the ports and the rules. `on_change`: the hub has news that should not wait for the next tick.
+    `on_opportunity`: the frame of this monotonic time has opened, changed or closed opportunities; called in its turn.
+    """
 
     config: MarketConfig
     hub: Hub
@@ -28,6 +30,7 @@ class Context:
     on_change: Callable[[], None]
     recorder: Recorder | None = None
     tls: ssl.SSLContext | None = None
+    on_opportunity: Callable[[int], None] | None = None
     connection_numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
 

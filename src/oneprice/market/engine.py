@@ -44,7 +44,8 @@ DOUBT_EVERY_NS = 1_000 * MS
 
 
 class MarketData:
-    """`hub`, `books`, `feeds` (by VENUE-MARKET name) and `opportunities` are for reading.
+    """`hub`, `books`, `feeds` (by VENUE-MARKET) and `opportunities` are for reading. `on_opportunity`, where set, is
+    called with the monotonic time of each frame that opened, changed or closed opportunities, in the frame's own turn.
 
     `exchanges` makes the REST side of a market. Raises ConfigError for a configuration that cannot work; entering
     raises what a task raises, such as ConfigError for a symbol that no market lists.
@@ -69,6 +70,7 @@ class MarketData:
         self.clock = clock
         self.started_ns = clock.monotonic_ns()
         self._supervisor = Supervisor()
+        self.on_opportunity: Callable[[int], None] | None = None
         self._drain_due = False
         self._doubted_ns = self.started_ns
         self._watched_cycles: set[tuple[tuple[int, int], ...]] = set()
@@ -80,6 +82,7 @@ class MarketData:
             chance=chance,
             supervisor=self._supervisor,
             on_change=self._drain_soon,
+            on_opportunity=self._on_opportunity,
             recorder=recorder,
             tls=tls,
         )
@@ -151,6 +154,10 @@ class MarketData:
             if now_ns - self._doubted_ns > DOUBT_EVERY_NS:
                 self._doubt(now_ns)
             await self.clock.sleep(self.config.tick_every_ms / 1e3)
+
+    def _on_opportunity(self, now_ns: int) -> None:
+        if self.on_opportunity is not None:
+            self.on_opportunity(now_ns)
 
     def _drain_soon(self) -> None:
         """The hub has news: look at them as soon as what runs now is done."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from oneprice.core.states import BookState
 from oneprice.errors import ExchangeAPIError, NetworkError, NotSupported
+from oneprice.exchange.backoff import pause_s
 from oneprice.market.books import MS, Book, Books
 from oneprice.market.budget import ConnectBudget
 from oneprice.market.catalog import Catalog, choose, same_rules
@@ -96,14 +97,14 @@ class MarketFeed:
         config, failures = self._context.config, 0
         while True:
             try:
-                chosen = choose(await self._catalog.rules(), config.symbols)
+                chosen = choose(await self._catalog.rules(), config.symbols_at(self.name))
                 prices = await self._catalog.prices(chosen) if chosen else {}
                 break
             except (NetworkError, ExchangeAPIError) as error:
                 self.trouble = f"rules: {error}"
-                longest_ms = min(config.backoff_first_ms * 2 ** min(failures, 30), config.backoff_max_ms)
                 failures += 1
-                await self._context.clock.sleep(self._context.chance.uniform(0.0, longest_ms / 1e3))
+                backoff_s = pause_s(self._context.chance, failures, config.backoff_first_ms, config.backoff_max_ms)
+                await self._context.clock.sleep(backoff_s)
         self.trouble = ""
         now_ns = self._context.clock.monotonic_ns()
         for info in chosen:
@@ -117,7 +118,8 @@ class MarketFeed:
             book.closed = _closed(info)
             self._all_books.add(book, now_ns)
             self.books[info] = book
-        self.missing = [symbol for symbol in config.symbols if symbol not in {str(info.symbol) for info in chosen}]
+        known = {str(info.symbol) for info in chosen}
+        self.missing = [symbol for symbol in config.symbols_at(self.name) if symbol not in known]
         self.known = True
         self._record_rules()
         self._on_books(self)

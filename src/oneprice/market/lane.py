@@ -11,6 +11,7 @@ from functools import partial
 from oneprice.core.describe import encode
 from oneprice.core.states import Reason
 from oneprice.errors import NetworkError
+from oneprice.exchange.backoff import longest_pause_ms, pause_s
 from oneprice.market.budget import ConnectBudget
 from oneprice.market.connection import Connection
 from oneprice.market.context import Context
@@ -139,13 +140,10 @@ class Lane:
             return connection
 
     async def _back_off(self) -> None:
-        """Full jitter: anywhere between nothing and the longest wait after this many failures."""
+        config, context = self._context.config.connection, self._context
         if self.failures:
-            await self._context.clock.sleep(self._context.chance.uniform(0.0, self._longest_wait_ms() / 1e3))
-
-    def _longest_wait_ms(self) -> int:
-        config = self._context.config.connection
-        return int(min(config.reconnect_first_ms * 2 ** min(max(self.failures - 1, 0), 30), config.reconnect_max_ms))
+            backoff_s = pause_s(context.chance, self.failures, config.reconnect_first_ms, config.reconnect_max_ms)
+            await context.clock.sleep(backoff_s)
 
     async def _takes_over(self, successor: Connection, current: Connection) -> bool:
         """Wait until `successor` carries all that `current` does. Also when `current` is over meanwhile."""
@@ -214,9 +212,10 @@ class Lane:
 
     def _note_end(self, connection: Connection) -> None:
         """A connection that carried data for longer than the last wait could be starts the waits over."""
-        config = self._context.config
+        config, waits = self._context.config, self._context.config.connection
         lived_ms = (self._context.clock.monotonic_ns() - connection.opened_ns) // MS
-        enough_ms = max(min(self._longest_wait_ms(), config.stable_after_max_ms), config.stable_after_min_ms)
+        wait_ms = longest_pause_ms(self.failures, waits.reconnect_first_ms, waits.reconnect_max_ms)
+        enough_ms = max(min(wait_ms, config.stable_after_max_ms), config.stable_after_min_ms)
         self.failures = 1 if connection.links.heard_any and lived_ms > enough_ms else self.failures + 1
 
 

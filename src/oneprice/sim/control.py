@@ -249,6 +249,7 @@ def _positions(account: Account, market: SimMarket) -> Iterator[tuple[str, dict[
                 key,
                 {
                     "quantity": listing.lots_text(position.lots),
+                    "base": _text(listing.base_amount(position.lots)),
                     "cost": _text(position.cost),
                     "realised": _text(position.realised),
                 },

@@ -318,16 +318,6 @@ class Engine:
         ordered = reversed(prices) if side is Side.BUY else iter(prices)
         return [(price, half.levels[price].total_lots) for price in ordered]
 
-    def available_lots(self, taker_side: Side, price_ticks: int | None, enough: int) -> int:
-        """Lots a taker could get at `price_ticks` or better, counted until `enough` are found."""
-        half = self._halves[taker_side.opposite]
-        found = 0
-        for price in half.from_best():
-            if found >= enough or not _reaches(taker_side, price_ticks, price):
-                break
-            found += half.levels[price].total_lots
-        return found
-
     def preview(
         self, owner: str, side: Side, lots: int, price_ticks: int | None, self_trade: SelfTrade = SelfTrade.NONE
     ) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from oneprice.core.states import BookState, Reason
-from oneprice.exchange import PublicExchange
+from oneprice.exchange import PublicExchange, RestFigures
 from oneprice.market import MarketConfig, MarketData
 from oneprice.market.books import Book
 from oneprice.market.feed import MarketFeed
@@ -43,6 +43,11 @@ class SharedRest:
     def __init__(self, exchange: PublicExchange, costly: Sequence[Request]) -> None:
         self._exchange, self._costly = exchange, tuple(costly)
         self._known: dict[Request, Response] = {}
+
+    @property
+    def figures(self) -> RestFigures:
+        """The bench's own, of all that was not from memory."""
+        return self._exchange.figures
 
     async def fetch(self, request: Request) -> Response:
         """Raises NetworkError, ExchangeAPIError."""

@@ -108,7 +108,6 @@ class BinanceAccount:
         self._entry_charges: Mapping[str, tuple[Charge, ...]] = {
             "place": (Charge("default", 1), *self._charges),
             "cancel": (Charge("default", 1),),
-            "query": (Charge("default", facts.query_weight),),
         }
         elsewhere = hosts is None and self.kind is MarketKind.USDM
         self._wallet = Wallet(self._reader, self.kind, self._names, SAPI_ORIGIN if elsewhere else "")

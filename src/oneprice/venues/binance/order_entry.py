@@ -65,10 +65,6 @@ class BinanceOrderEntry:
         """By Binance's id where it is known."""
         return self._command("order.cancel", self._which(ref), number, time_ns)
 
-    def query(self, ref: OrderRef, number: int, time_ns: int) -> bytes:
-        """As `cancel`. Its answer names a cancelled spot order by the id of the cancel."""
-        return self._command("order.status", self._which(ref), number, time_ns)
-
     def read(self, payload: bytes, binary: bool) -> list[EntryEvent]:
         """One frame."""
         frame = read_frame(payload, binary, self._venue)

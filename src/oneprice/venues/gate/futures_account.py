@@ -104,7 +104,7 @@ class FuturesAccount(GateAccount[FuturesOrder, FuturesFill]):
 
     def entry_charges(self, what: str, listing: SymbolInfo) -> tuple[Charge, ...]:
         """Over websockets cancelling draws on the hundred a second of placing."""
-        return (Charge(self._private if what == "query" else "usdm orders", 1),)
+        return (Charge("usdm orders", 1),)
 
     def open_orders(self, listing: SymbolInfo | None) -> Call[list[Order]]:
         """Raises InvalidResponseError at 100: what is on the next page would be missed."""

@@ -110,10 +110,6 @@ class GateOrderEntry(Generic[O, F]):
         """By either id."""
         return self._command("order_cancel", self._meant(ref), number, time_ns)
 
-    def query(self, ref: OrderRef, number: int, time_ns: int) -> bytes:
-        """By either id."""
-        return self._command("order_status", self._meant(ref), number, time_ns)
-
     def read(self, payload: bytes, binary: bool) -> list[EntryEvent]:
         """An answer's number is its request's id."""
         frame = decode(payload, Frame, venue=self._table.venue, what="order entry")

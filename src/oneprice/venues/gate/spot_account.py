@@ -110,9 +110,7 @@ class SpotAccount(GateAccount[SpotOrder, SpotFill]):
 
     def entry_charges(self, what: str, listing: SymbolInfo) -> tuple[Charge, ...]:
         """As by REST, whose limits order entry shares."""
-        if what == "place":
-            return (Charge(f"spot orders:{listing.venue_symbol}", 1),)
-        return (Charge(self._cancels if what == "cancel" else self._private, 1),)
+        return (Charge(f"spot orders:{listing.venue_symbol}" if what == "place" else self._cancels, 1),)
 
     def open_orders(self, listing: SymbolInfo | None) -> Call[list[Order]]:
         """Raises InvalidResponseError at 100 in one market: what is on the next page would be missed."""

@@ -243,9 +243,6 @@ class OrderEntry(Protocol):
     def cancel(self, ref: OrderRef, number: int, time_ns: int) -> bytes:
         """The command that cancels one."""
 
-    def query(self, ref: OrderRef, number: int, time_ns: int) -> bytes:
-        """The command that asks for one."""
-
     def read(self, payload: bytes, binary: bool) -> list[EntryEvent]:
         """One frame's events. Raises InvalidResponseError when it is nothing known."""
 
@@ -392,4 +389,4 @@ class PrivateMarket(Protocol):
         """Order entry for one connection; None where the venue has no such thing."""
 
     def entry_charges(self, what: str, listing: SymbolInfo) -> tuple[Charge, ...]:
-        """What order entry's "place", "cancel" and "query" cost of the budgets."""
+        """What order entry's "place" and "cancel" cost of the budgets."""

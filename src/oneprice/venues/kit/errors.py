@@ -32,9 +32,12 @@ class Words(msgspec.Struct, frozen=True):
     rule: Rule
 
 
+BANNED = 418
+"""What venues answer, over HTTP and in their websockets' answers, once too many requests have become a ban."""
+
 STATUSES: Mapping[int, Rule] = {
     408: Rule(VenueUnavailableError, Outcome.UNKNOWN),
-    418: Rule(RateLimitError),
+    BANNED: Rule(RateLimitError),
     429: Rule(RateLimitError),
     400: Rule(ExchangeAPIError, Outcome.UNKNOWN),
     500: Rule(VenueUnavailableError, Outcome.UNKNOWN),
@@ -67,13 +70,16 @@ class ErrorTable(msgspec.Struct, frozen=True, kw_only=True):
         if retry_after_ms is None:
             retry_after_ms = header_retry_after_ms(response.headers)
         rule = self.rule(response.status, code, message)
-        return rule.error(
+        error = rule.error(
             self.venue,
             message[:MESSAGE_LENGTH_MAX] or f"HTTP status {response.status}",
             code=code or f"HTTP {response.status}",
             outcome=rule.outcome,
             retry_after_ms=retry_after_ms,
         )
+        if isinstance(error, RateLimitError):
+            error.is_ban = response.status == BANNED
+        return error
 
     def _words(self, code: str, message: str) -> Rule | None:
         for entry in self.words:
