@@ -19,7 +19,9 @@ PYTHON = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; d
 
 # What `make run` and `make test` pass on: `make run ARGS="--for 5m --faults"`, `make test ARGS="tests/core -k gap"`.
 ARGS ?=
-DEMO_FOR ?= 30s
+DEMO_FOR ?= 40s
+# So many tests run at the same time; 0: one after the other in one process.
+WORKERS ?= 2
 
 .PHONY: help install develop run test lint check format bench lock clean distclean
 .PHONY: sim-binance sim-gate sim-mexc
@@ -29,11 +31,11 @@ help:  ## list the chores
 
 install: $(INSTALLED)  ## make .venv and install oneprice into it (builds the Rust core where cargo is)
 
-run: $(INSTALLED)  ## install, then the demo: three simulated exchanges, live spreads, summary
+run: $(INSTALLED)  ## install, then the demo: trades between three simulated exchanges, and a report
 	@$(VENV)/bin/oneprice demo $(if $(ARGS),$(ARGS),--for $(DEMO_FOR))
 
 test: $(DEVELOPED)  ## install, then all tests, once per core
-	@$(PY) tests/per_core.py $(ARGS)
+	@$(PY) tests/per_core.py -n $(WORKERS) $(ARGS)
 
 develop: $(DEVELOPED)  ## install what tests and checks need as well
 
@@ -58,7 +60,7 @@ format: $(DEVELOPED)  ## write the format that lint asks for
 
 bench: $(DEVELOPED)  ## all benchmarks; results under bench/results/
 	@mkdir -p bench/results
-	@for name in frame_to_top scan_update feed_20 order_rtt; do \
+	@for name in frame_to_top scan_update feed_20 order_rtt journal_append recovery; do \
 		echo "== $$name"; $(PY) bench/$$name.py --json bench/results/$$name.json || exit 1; done
 
 sim-binance sim-gate sim-mexc: sim-%: $(INSTALLED)

@@ -131,3 +131,76 @@ class Network(Protocol):
     ) -> WebSocket: ...
 
     async def close(self) -> None: ...
+
+
+class DiskFile(Protocol):
+    """A file that only grows. Every failure is an OSError, and after the first one it takes nothing more."""
+
+    def append(self, data: bytes) -> None:
+        """Hand all of it to the system in one write: it outlives this process, and soon after the machine's end too.
+
+        Raises OSError, also when what was appended before could not be put on the disk, or not for too long.
+        """
+
+    def sync(self) -> None:
+        """Return when everything appended is on the disk. Raises OSError."""
+
+    def close(self) -> None:
+        """Put everything on the disk and let go. Harmless when repeated. Raises OSError."""
+
+
+class MappedFile(Protocol):
+    """A small file whose bytes are memory: a change outlives this process at once."""
+
+    @property
+    def view(self) -> memoryview: ...
+
+    def flush(self) -> None:
+        """Return when it is on the disk. Raises OSError."""
+
+    def close(self) -> None:
+        """Let go. Harmless when repeated."""
+
+
+class FolderLock(Protocol):
+    """Held by one process. The system lets go when that ends, however it ends."""
+
+    def release(self) -> None:
+        """Harmless when repeated."""
+
+
+class Disk(Protocol):
+    """Files that must outlive a crash, for their owner's eyes alone. Every failure is an OSError.
+
+    What creates, renames or cuts returns when that is on the disk.
+    """
+
+    def make_folder(self, path: str) -> None:
+        """With those above it. Harmless where it is there."""
+
+    def names(self, folder: str) -> list[str]:
+        """What is in it, in order; nothing where there is no folder."""
+
+    def read(self, path: str) -> bytes:
+        """All of a file. Raises FileNotFoundError."""
+
+    def write(self, path: str, data: bytes) -> None:
+        """A whole file, in place of one that is there: a crash leaves the old one or the new one."""
+
+    def rename(self, old: str, new: str) -> None:
+        """From one name, perhaps in another folder, to another."""
+
+    def cut(self, path: str, length: int) -> None:
+        """Take away all bytes from `length` on."""
+
+    def append_to(self, path: str, reserve_bytes: int) -> DiskFile:
+        """A file that is there, to grow by `reserve_bytes`: space is set aside where the system can."""
+
+    def map(self, path: str, length: int) -> MappedFile:
+        """The first bytes of a file; made of zeros where it is missing or shorter."""
+
+    def lock(self, path: str) -> FolderLock | int:
+        """The lock that this file stands for, or the process id of who holds it (0 when not told)."""
+
+    def holder(self, path: str) -> int | None:
+        """Who holds the lock now (0 when not told), None when nobody does."""

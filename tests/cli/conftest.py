@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from oneprice.cli.main import main
+from oneprice.sim.serve import ServeOptions, start_exchange
+from oneprice.sim.server import SimServer
 
 Invoke = Callable[..., Result]
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -44,3 +49,27 @@ def shell(tmp_path: Path) -> Shell:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def sims() -> Iterator[dict[str, str]]:
+    """Two simulated exchanges beside the test, and their URLs. They are the same for all tests: no faults here."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def start() -> list[SimServer]:
+        t0_ns, listed = time.time_ns(), ("BTC/USDT", "ETH/USDT")
+        orders = [ServeOptions(venue=venue, instruments=listed, t0_ns=t0_ns) for venue in ("binance", "gate")]
+        return [await start_exchange(order) for order in orders]
+
+    async def stop(servers: list[SimServer]) -> None:
+        for server in servers:
+            await server.stop()
+
+    servers = asyncio.run_coroutine_threadsafe(start(), loop).result(20)
+    yield {server.venue: server.url for server in servers}
+    asyncio.run_coroutine_threadsafe(stop(servers), loop).result(20)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from oneprice.config.template import TEMPLATE
 from oneprice.core import backend
 
 
@@ -46,3 +47,17 @@ def test_a_data_folder_that_is_a_file_fails_the_check(invoke, tmp_path: Path, mo
 def test_busy_polling_is_measured_when_asked(invoke) -> None:
     found = json.loads(invoke("doctor", "--json", "--busy-poll").stdout)
     assert "us p50 asleep" in found["checks"][-1]["value"]
+
+
+def test_mode_says_what_a_run_would_do(invoke, tmp_path, monkeypatch) -> None:
+    def mode() -> dict[str, object]:
+        checks = json.loads(invoke("doctor", "--json").stdout)["checks"]
+        return next(check for check in checks if check["name"] == "mode")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    assert mode()["value"] == "no configuration: `oneprice demo` needs none, `oneprice init` writes one"
+    (tmp_path / "oneprice.toml").write_text(TEMPLATE)
+    assert mode()["value"] == "paper by oneprice.toml: no money moves"
+    (tmp_path / "oneprice.toml").write_text(TEMPLATE.replace("[risk]", "[risks]"))
+    assert (mode()["ok"], mode()["advice"]) == (False, "risks: no such section; did you mean risk?")

@@ -163,3 +163,13 @@ def test_times_are_whole_nanoseconds(hub_class: Any, written: str, ns: int | Non
         assert flags & Flag.MALFORMED
     else:
         assert hub.times(listing)[1] == ns
+
+
+@pytest.mark.parametrize(("least", "lots"), [("0.00015", 2), ("0.0002", 2), ("0.00021", 3), ("0", 1)])
+def test_a_minimum_between_two_lots_is_the_larger_one(least: str, lots: int) -> None:
+    spec = listing_spec(
+        "x", tick_size=Decimal("0.1"), lot_size=Decimal("0.0001"), min_quantity=Decimal(least), min_notional=Decimal(5)
+    )
+    assert spec.min_lots == lots
+    assert spec.min_value == 500_000
+    assert listing_spec("x", tick_size=Decimal(2), lot_size=Decimal(3), min_notional=Decimal(7)).min_value == 2

@@ -374,3 +374,12 @@ def test_nobody_is_let_go_before_one_who_came_earlier_and_is_no_less_urgent(work
                 came_first = other.at_ms < job.at_ms
                 assert not other.priority < job.priority
                 assert not (other.priority == job.priority and came_first)
+
+
+def test_room_is_that_of_the_budgets_that_orders_draw_on() -> None:
+    desk = Desk({"orders": Budget(10, 10.0), "data": Budget(2, 10.0)})
+    assert desk.limiter.room() == 1.0
+    assert desk.limiter.take(ONE, ORDER, Way.SOCKET, "order") is not None
+    assert desk.limiter.room() == pytest.approx(0.9)
+    desk.limiter.still_until_ns = desk.clock.now_ns + 1
+    assert desk.limiter.room() == 0.0

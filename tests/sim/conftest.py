@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests.sim.flows import keep_moving, stand_still
 
 from oneprice.sim.serve import ServeOptions, start_exchange
 from oneprice.sim.server import SimServer
@@ -88,12 +89,17 @@ class Book:
 
 @pytest.fixture
 async def start_venue() -> AsyncIterator[StartVenue]:
-    """`await start_venue("binance", instruments=("BTC/USDT",))` gives a running server."""
+    """`await start_venue("binance", instruments=("BTC/USDT",))` gives a running server. Its books surely move; with
+    `still=True` they are always the same, and with a `clock` of the test's own it is left to that what moves."""
     servers: list[SimServer] = []
 
-    async def start(venue: str, **options: object) -> SimServer:
+    async def start(venue: str, still: bool = False, **options: object) -> SimServer:
         server = await start_exchange(ServeOptions(venue=venue, **options))  # type: ignore[arg-type]
         servers.append(server)
+        if still:
+            stand_still(server)
+        elif "clock" not in options:
+            keep_moving(server)
         return server
 
     yield start

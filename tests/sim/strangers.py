@@ -21,14 +21,8 @@ INSTRUMENTS = ("BTC/USDT", "ETH/USDT")
 RIGHTS = frozenset({"read", "trade", "transfer", "withdraw"})
 PREFIXES = {"gate": "t-"}
 PATHS = {"public": "contract", "private": "private"}
-
-
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
+HASTY: Mapping[str, Any] = {"enableRateLimit": False, "timeout_on_exit": 0}
+"""Options of ccxt: without its throttle, and without the quarter of a second that it waits when it is closed."""
 
 
 class Stranger:
@@ -43,7 +37,7 @@ class Stranger:
         }
         self.server, self.perpetual = server, perpetual
         self.account: Account = server.accounts.open([key], funds)
-        self.keys = {"apiKey": key.key, "secret": key.secret, "uid": str(self.account.uid), "enableRateLimit": False}
+        self.keys = {"apiKey": key.key, "secret": key.secret, "uid": str(self.account.uid), **HASTY}
         self.client: Any = self.aim(getattr(ccxt.pro, server.venue)(self.keys))
 
     def aim(self, client: Any) -> Any:
@@ -110,13 +104,6 @@ def _aim_binance(client: Any, url: str) -> None:
 
 
 _AIMS = {"gate": _aim_gate, "mexc": _aim_mexc, "binance": _aim_binance}
-
-
-def quieten(server: SimServer) -> None:
-    """The agents leave the books as they are."""
-    for market in server.markets.values():
-        for item in market.listings.values():
-            item.flow = Still()
 
 
 async def know(*strangers: Stranger) -> None:
@@ -226,21 +213,33 @@ async def crowd(stranger: Stranger, symbol: str, number: int) -> list[Any]:
     return taken
 
 
-async def hears(stranger: Stranger, symbol: str, status: str = "open") -> Any:
-    """The first watched order of that status, whatever breaks on the way."""
-    async with asyncio.timeout(6):
-        while True:
-            try:
-                orders = await stranger.client.watch_orders(symbol)
-            except ccxt.NetworkError:
-                continue
-            for order in orders:
-                if order["status"] == status:
-                    return order
+async def hears(stranger: Stranger, symbol: str, earlier: Collection[str] = ()) -> Any:
+    """The first open order that is watched, apart from those of earlier ids, whatever breaks on the way."""
+    while True:
+        try:
+            orders = await stranger.client.watch_orders(symbol)
+        except ccxt.NetworkError:
+            continue
+        for order in orders:
+            if order["status"] == "open" and order["id"] not in earlier:
+                return order
 
 
-async def subscribed(server: SimServer, earlier: Collection[object] = ()) -> None:
-    """Until connections other than the earlier ones are there, and for as long as their subscriptions take."""
+async def places_until(stranger: Stranger, symbol: str, heard: asyncio.Future[Any]) -> set[str]:
+    """The ids of orders that are placed one after the other until one is heard of: how long a client takes to
+    subscribe is its own affair, and nobody tells."""
+    ids: set[str] = set()
+    async with asyncio.timeout(20):
+        while not heard.done():
+            amount, price = stranger.amount(symbol), stranger.away(symbol)
+            placed = await patient(stranger.client.create_order, symbol, "limit", "buy", amount, price)
+            ids.add(placed["id"])
+            await asyncio.wait([heard], timeout=0.3)
+    return ids
+
+
+async def connected(server: SimServer, earlier: Collection[object] = ()) -> None:
+    """Until connections other than the earlier ones are there."""
     done = asyncio.Event()
 
     def look(now_ns: int) -> None:
@@ -249,7 +248,6 @@ async def subscribed(server: SimServer, earlier: Collection[object] = ()) -> Non
 
     stop = server.every(5, look)
     try:
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), 10)
     finally:
         stop()
-    await asyncio.sleep(0.3)

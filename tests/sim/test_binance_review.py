@@ -23,7 +23,7 @@ def clock() -> Clock:
 async def venue(start_venue: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(wallet, "_KEPT", 3)
     monkeypatch.setattr(futures_account, "_MOVES_KEPT", 3)
-    return await start_venue("binance", instruments=("BTC/USDT",), clock=clock)
+    return await start_venue("binance", instruments=("BTC/USDT",), clock=clock, still=True)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests.sim.binance_caller import Clock
+from tests.sim.flows import Still
 
 from oneprice.sim.engine import Side
 
@@ -43,6 +45,7 @@ async def test_documented_procedure_gives_the_engines_book(
         assert book.apply(event)
     for _ in range(8):
         assert book.apply(await stream.next())
+    listing.flow = Still()
     while book.last_id < listing.engine.update_id:
         assert book.apply(await stream.next())
     now = listing.book()
@@ -85,13 +88,19 @@ async def test_frames_have_the_recorded_fields(
 async def test_best_quote_and_depth_share_one_counter(start_venue: Any, connect: Any) -> None:
     server = await start_venue("binance", instruments=("BTC/USDT",))
     stream = await connect(server, "/stream?streams=btcusdt@bookTicker/btcusdt@depth@100ms")
-    ids: dict[str, list[int]] = {"btcusdt@bookTicker": [], "btcusdt@depth@100ms": []}
-    while len(ids["btcusdt@depth@100ms"]) < 4 or not ids["btcusdt@bookTicker"]:
+    quotes: list[int] = []
+    diffs: list[Any] = []
+    while len(diffs) < 4:
         frame = await stream.next()
-        ids[frame["stream"]].append(frame["data"]["u"])
-    quotes, diffs = ids.values()
-    assert quotes == sorted(quotes)
-    assert abs(quotes[-1] - diffs[-1]) < 500
+        if frame["stream"] == "btcusdt@bookTicker":
+            quotes.append(frame["data"]["u"])
+            continue
+        assert quotes
+        assert quotes == sorted(quotes)
+        diffs.append(frame["data"])
+        if len(diffs) > 1:  # the first one may have begun before the quotes
+            assert all(diffs[-1]["U"] <= quote <= diffs[-1]["u"] for quote in quotes)
+        quotes.clear()
 
 
 async def test_subscribe_list_unsubscribe_and_properties(start_venue: Any, connect: Any) -> None:
@@ -165,7 +174,7 @@ async def test_retired_futures_path_is_gone(start_venue: Any, http: Any) -> None
 async def test_too_many_messages_a_second_close_the_connection(
     start_venue: Any, connect: Any, path: str, limit: int
 ) -> None:
-    server = await start_venue("binance", instruments=("BTC/USDT",))
+    server = await start_venue("binance", instruments=("BTC/USDT",), clock=Clock())
     stream = await connect(server, path)
     for number in range(limit):
         await stream.ask("LIST_SUBSCRIPTIONS", None, number)

@@ -19,7 +19,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def venue(start_venue: Any, clock: Clock) -> Any:
-    return await start_venue("binance", instruments=("BTC/USDT",), clock=clock)
+    return await start_venue("binance", instruments=("BTC/USDT",), clock=clock, still=True)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.sim.binance_caller import MARKET, Api, Caller, Clock
+from tests.sim.strangers import HASTY
 
 from oneprice.sim.accounts import DEFAULT_KEY, DEFAULT_SECRET
 from oneprice.sim.engine import Side
@@ -27,7 +28,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def venue(start_venue: Any, clock: Clock) -> Any:
-    return await start_venue("binance", instruments=("BTC/USDT",), clock=clock)
+    return await start_venue("binance", instruments=("BTC/USDT",), clock=clock, still=True)
 
 
 @pytest.fixture
@@ -149,9 +150,9 @@ async def test_cancels(caller: Caller) -> None:
 
 async def test_ccxt_places_and_finds_stops(start_venue: Any) -> None:
     ccxt = pytest.importorskip("ccxt.async_support")
-    server = await start_venue("binance", instruments=("BTC/USDT",))
+    server = await start_venue("binance", instruments=("BTC/USDT",), still=True)
     options = {"fetchMarkets": {"types": ["linear"]}, "fetchCurrencies": False, "defaultType": "swap"}
-    client = ccxt.binance({"apiKey": DEFAULT_KEY, "secret": DEFAULT_SECRET, "options": options})
+    client = ccxt.binance({"apiKey": DEFAULT_KEY, "secret": DEFAULT_SECRET, "options": options, **HASTY})
     urls = client.urls["api"]
     for name, url in urls.items():
         if isinstance(url, str):

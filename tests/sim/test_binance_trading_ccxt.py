@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver
+from tests.sim.strangers import HASTY
 
 from oneprice.sim.accounts import DEFAULT_KEY, DEFAULT_SECRET, ApiKey
 from oneprice.sim.authority import TestCertificates, make_certificates
@@ -46,7 +47,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> TestCertificates:
 async def venue(start_venue: Any, certificates: TestCertificates) -> Any:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.valid.certificate, certificates.valid.key)
-    return await start_venue("binance", instruments=("BTC/USDT",), tls=context)
+    return await start_venue("binance", instruments=("BTC/USDT",), tls=context, still=True)
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ async def open_client(venue: Any, certificates: TestCertificates) -> AsyncIterat
     async def open_one(**options: Any) -> Any:
         connector = aiohttp.TCPConnector(ssl=trusting, resolver=ToHere(venue.port))
         session = aiohttp.ClientSession(connector=connector)
-        keys = {"apiKey": DEFAULT_KEY, "secret": DEFAULT_SECRET, "enableRateLimit": False}
+        keys = {"apiKey": DEFAULT_KEY, "secret": DEFAULT_SECRET, **HASTY}
         client = ccxt_pro.binance(keys | {"session": session} | options)
         clients.append(client)
         sessions.append(session)
@@ -213,7 +214,7 @@ async def test_bad_keys_signatures_and_clocks(open_client: OpenClient, venue: An
 
 
 @pytest.mark.parametrize("symbol", [SPOT, SWAP])
-async def test_private_streams_tell_orders_trades_and_balances(client: Any, symbol: str) -> None:
+async def test_private_streams_tell_orders_trades_and_balances(client: Any, venue: Any, symbol: str) -> None:
     kind = {"type": "spot" if symbol == SPOT else "swap"}
     heard: dict[str, list[Any]] = {"orders": [], "trades": [], "balances": []}
     told_something = asyncio.Event()
@@ -233,7 +234,7 @@ async def test_private_streams_tell_orders_trades_and_balances(client: Any, symb
     if symbol == SWAP:
         tasks.append(asyncio.create_task(listen("positions", lambda: client.watch_positions([symbol]))))
         heard["positions"] = []
-    await asyncio.sleep(0.5)
+    await listening(client, venue, len(tasks))
     resting = await client.create_order(symbol, "limit", "buy", 0.01, price)
     await client.cancel_order(resting["id"], symbol)
     taken = await client.create_order(symbol, "market", "buy", 0.01)
@@ -262,6 +263,17 @@ async def test_private_streams_tell_orders_trades_and_balances(client: Any, symb
     if symbol == SWAP:
         (position,) = [row for row in heard["positions"][-1] if row["symbol"] == SWAP]
         assert (position["side"], position["contracts"]) == ("long", 0.01)
+
+
+async def listening(client: Any, venue: Any, watched: int) -> None:
+    """Until the client waits for news of so many kinds, over a connection that the venue sends them to."""
+    async with asyncio.timeout(10):
+        while True:
+            futures = [future for one in client.clients.values() for future in one.futures.values()]
+            is_subscribed = any(connection.topics or connection.frames_sent for connection in venue.connections)
+            if is_subscribed and sum(not future.done() for future in futures) >= watched:
+                return
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("symbol", [SPOT, SWAP])

@@ -25,7 +25,7 @@ async def ask(method: Callable[..., Any], **parameters: Any) -> Any:
 
 @pytest.fixture
 async def venue(start_venue: Any) -> Any:
-    return await start_venue("binance", instruments=("BTC/USDT",))
+    return await start_venue("binance", instruments=("BTC/USDT",), still=True)
 
 
 @pytest.fixture

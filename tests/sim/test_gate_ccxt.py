@@ -1,4 +1,4 @@
-"""ccxt, unmodified but for its URLs, takes the simulated Gate for Gate."""
+"""ccxt, unmodified but for its URLs (and its throttle off), takes the simulated Gate for Gate."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 import ccxt.pro
 import pytest
+from tests.sim.flows import Still
+from tests.sim.strangers import HASTY
 
 from oneprice.sim.engine import Side
 from oneprice.sim.market import SimListing
@@ -18,22 +20,16 @@ StartVenue = Callable[..., Awaitable[SimServer]]
 SYMBOLS = {"BTC/USDT": "spot", "ETH/USDT:USDT": "futures"}
 
 
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
-
-
 @pytest.fixture
-async def gate(start_venue: StartVenue) -> SimServer:
-    return await start_venue("gate", instruments=("BTC/USDT", "ETH/USDT"))
+async def gate(start_venue: StartVenue, request: pytest.FixtureRequest) -> SimServer:
+    """Its books are always the same, unless a test wants them to move."""
+    still = getattr(request, "param", True)
+    return await start_venue("gate", instruments=("BTC/USDT", "ETH/USDT"), still=still)
 
 
 @pytest.fixture
 async def client(gate: SimServer) -> AsyncIterator[Any]:
-    exchange = ccxt.pro.gate()
+    exchange = ccxt.pro.gate(dict(HASTY))
     socket = gate.url.replace("http", "ws", 1)
     api = exchange.urls["api"]
     api["public"] = dict.fromkeys(api["public"], f"{gate.url}/api/v4")
@@ -65,14 +61,14 @@ async def test_markets(gate: SimServer, client: Any) -> None:
     assert swap["precision"] == {"amount": 0.1, "price": 0.01}
     assert len(client.markets) == 4
     assert {"BTC", "ETH", "USDT"} <= set(client.currencies)
-    assert abs(await client.fetch_time() - gate.now_ms()) < 2_000
+    before_ms = gate.now_ms()
+    assert before_ms <= await client.fetch_time() <= gate.now_ms()
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 async def test_rest(gate: SimServer, client: Any, symbol: str) -> None:
     item = listing(gate, symbol)
     await client.load_markets()
-    item.flow = Still()
     item.engine.place("test", Side.BUY, 3, None, ts_ns=gate.now_ns())
     book = await client.fetch_order_book(symbol, 20)
     assert book["nonce"] == item.engine.update_id
@@ -100,12 +96,13 @@ async def test_funding_rate(gate: SimServer, client: Any) -> None:
     assert len(await client.fetch_funding_rate_history("ETH/USDT:USDT", limit=5)) == 5
 
 
+@pytest.mark.parametrize("gate", [False], indirect=True, ids=["moving"])
 async def test_the_watched_books_end_as_the_engines(gate: SimServer, client: Any) -> None:
     await client.load_markets()
 
     async def watch(symbol: str) -> None:
         item = listing(gate, symbol)
-        stop_at = gate.now_ms() + 2_500
+        stop_at = gate.now_ms() + 1_000
         book = await client.watch_order_book(symbol)
         while gate.now_ms() < stop_at:
             book = await client.watch_order_book(symbol)
@@ -123,7 +120,6 @@ async def test_the_watched_books_end_as_the_engines(gate: SimServer, client: Any
 async def test_watched_prices_and_trades(gate: SimServer, client: Any, symbol: str) -> None:
     item = listing(gate, symbol)
     await client.load_markets()
-    item.flow = Still()
 
     async def trade() -> None:
         while True:

@@ -8,6 +8,7 @@ from typing import Any
 
 import ccxt.pro
 import pytest
+from tests.sim.strangers import HASTY
 
 from oneprice.sim.accounts import DEFAULT_KEY, DEFAULT_SECRET, ApiKey
 from oneprice.sim.market import SimListing
@@ -19,26 +20,14 @@ AMOUNTS = {"BTC/USDT": 0.002, "ETH/USDT:USDT": 2.5}
 TOO_MUCH = {"BTC/USDT": 20, "ETH/USDT:USDT": 99_000}
 
 
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
-
-
 @pytest.fixture
 async def gate(start_venue: StartVenue) -> SimServer:
-    server = await start_venue("gate", instruments=("BTC/USDT", "ETH/USDT"))
-    for market in server.markets.values():
-        for item in market.listings.values():
-            item.flow = Still()
-    return server
+    return await start_venue("gate", instruments=("BTC/USDT", "ETH/USDT"), still=True)
 
 
 def make_client(server: SimServer, key: str = DEFAULT_KEY, secret: str = DEFAULT_SECRET) -> Any:
     account = server.accounts.all()[0]
-    exchange = ccxt.pro.gate({"apiKey": key, "secret": secret, "uid": str(account.uid), "enableRateLimit": False})
+    exchange = ccxt.pro.gate({"apiKey": key, "secret": secret, "uid": str(account.uid), **HASTY})
     socket, api = server.url.replace("http", "ws", 1), exchange.urls["api"]
     for side in ("public", "private"):
         api[side] = dict.fromkeys(api[side], f"{server.url}/api/v4")

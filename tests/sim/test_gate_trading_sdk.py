@@ -19,14 +19,6 @@ StartVenue = Callable[..., Awaitable[SimServer]]
 USDT = "usdt"
 
 
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
-
-
 class Sdk:
     """The SDK's classes; it blocks, so its calls go to a thread."""
 
@@ -45,11 +37,7 @@ class Sdk:
 
 @pytest.fixture
 async def gate(start_venue: StartVenue) -> SimServer:
-    server = await start_venue("gate", instruments=("BTC/USDT", "ETH/USDT"))
-    for market in server.markets.values():
-        for item in market.listings.values():
-            item.flow = Still()
-    return server
+    return await start_venue("gate", instruments=("BTC/USDT", "ETH/USDT"), still=True)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -23,14 +22,6 @@ from oneprice.sim.server import SimServer
 StartVenue = Callable[..., Awaitable[SimServer]]
 SPOT, FUTURES = "/ws/v4/", "/v4/ws/usdt"
 DECIMAL = {"X-Gate-Size-Decimal": "1"}
-
-
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
 
 
 def sign(text: str, secret: str = DEFAULT_SECRET) -> str:
@@ -103,7 +94,7 @@ class Clock:
     """Time that only moves when told to."""
 
     def __init__(self) -> None:
-        self.ns = time.time_ns()
+        self.ns = 1_795_000_000_000_000_000
 
     def __call__(self) -> int:
         return self.ns
@@ -111,11 +102,7 @@ class Clock:
 
 @pytest.fixture
 async def gate(start_venue: StartVenue) -> SimServer:
-    server = await start_venue("gate", instruments=("BTC/USDT", "ETH/USDT"), clock=Clock())
-    for market in server.markets.values():
-        for item in market.listings.values():
-            item.flow = Still()
-    return server
+    return await start_venue("gate", instruments=("BTC/USDT", "ETH/USDT"), clock=Clock(), still=True)
 
 
 @asynccontextmanager

@@ -9,6 +9,8 @@ from typing import Any
 
 import ccxt.pro
 import pytest
+from tests.sim.flows import Still
+from tests.sim.strangers import HASTY
 
 from oneprice.sim.engine import Side
 from oneprice.sim.market import SimListing
@@ -18,22 +20,16 @@ StartVenue = Callable[..., Awaitable[SimServer]]
 SYMBOLS = {"BTC/USDT": "spot", "ETH/USDT:USDT": "futures"}
 
 
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
-
-
 @pytest.fixture
-async def mexc(start_venue: StartVenue) -> SimServer:
-    return await start_venue("mexc", instruments=("BTC/USDT", "ETH/USDT"))
+async def mexc(start_venue: StartVenue, request: pytest.FixtureRequest) -> SimServer:
+    """Its books are always the same, unless a test wants them to move."""
+    still = getattr(request, "param", True)
+    return await start_venue("mexc", instruments=("BTC/USDT", "ETH/USDT"), still=still)
 
 
 @pytest.fixture
 async def client(mexc: SimServer) -> AsyncIterator[Any]:
-    exchange = ccxt.pro.mexc({"enableRateLimit": False})  # its own throttle makes each test wait 6 s
+    exchange = ccxt.pro.mexc(dict(HASTY))
     socket = mexc.url.replace("http", "ws", 1)
     api = exchange.urls["api"]
     api["spot"]["public"] = mexc.url
@@ -69,14 +65,14 @@ async def test_markets(mexc: SimServer, client: Any) -> None:
     assert swap["precision"] == {"amount": 1.0, "price": 0.01}
     assert (swap["taker"], len(client.markets)) == (0.0002, 4)
     for kind in ("spot", "swap"):
-        assert abs(await client.fetch_time({"type": kind}) - mexc.now_ms()) < 2_000
+        before_ms = mexc.now_ms()
+        assert before_ms <= await client.fetch_time({"type": kind}) <= mexc.now_ms()
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 async def test_rest(mexc: SimServer, client: Any, symbol: str) -> None:
     item = listing(mexc, symbol)
     await client.load_markets()
-    item.flow = Still()
     item.engine.place("test", Side.BUY, 3, None, ts_ns=mexc.now_ns())
     book = await client.fetch_order_book(symbol, 20)
     assert book["nonce"] == item.engine.update_id
@@ -107,6 +103,7 @@ async def test_funding_rate(mexc: SimServer, client: Any) -> None:
     assert len(await client.fetch_funding_rate_history("ETH/USDT:USDT", limit=5)) == 5
 
 
+@pytest.mark.parametrize("mexc", [False], indirect=True, ids=["moving"])
 async def test_the_watched_books_end_as_the_engines(mexc: SimServer, client: Any) -> None:
     """ccxt takes its spot snapshot only after 25 pushes, so this one takes some seconds."""
     await client.load_markets()
@@ -120,7 +117,7 @@ async def test_the_watched_books_end_as_the_engines(mexc: SimServer, client: Any
 
     async def watch(symbol: str) -> None:
         book = await client.watch_order_book(symbol)
-        stop_at = mexc.now_ms() + 2_000
+        stop_at = mexc.now_ms() + 1_000
         while mexc.now_ms() < stop_at:
             book = await client.watch_order_book(symbol)
         listing(mexc, symbol).flow = Still()
@@ -136,7 +133,6 @@ async def test_watched_prices_and_trades(mexc: SimServer, client: Any, symbol: s
     """`watch_bids_asks` is left out: ccxt 4.5.90 still reads the fields of MEXC's retired JSON channels."""
     item = listing(mexc, symbol)
     await client.load_markets()
-    item.flow = Still()
 
     async def trade() -> None:
         while True:

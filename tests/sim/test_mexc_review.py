@@ -23,7 +23,7 @@ NOW_MS = NOW_NS // 1_000_000
 @pytest.fixture
 async def mexc(start_venue: StartVenue) -> SimServer:
     """With a market buy in each market, in one millisecond."""
-    server = await start_venue("mexc", instruments=("BTC/USDT",), clock=Clock())
+    server = await start_venue("mexc", instruments=("BTC/USDT",), clock=Clock(), still=True)
     for desk in server.desks.values():
         (listing,) = desk.market.listings.values()
         quantity = Decimal("0.01") if desk.wallet == "spot" else Decimal(10)

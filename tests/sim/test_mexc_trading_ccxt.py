@@ -9,6 +9,7 @@ from typing import Any
 
 import ccxt.pro
 import pytest
+from tests.sim.strangers import HASTY
 
 from oneprice.sim.accounts import DEFAULT_KEY, DEFAULT_SECRET, ApiKey
 from oneprice.sim.engine import Side
@@ -22,25 +23,13 @@ MARKETS = {SPOT: "spot", SWAP: "futures"}
 AMOUNTS = {SPOT: 0.001, SWAP: 3}
 
 
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
-
-
 @pytest.fixture
 async def mexc(start_venue: StartVenue) -> SimServer:
-    server = await start_venue("mexc", instruments=(SPOT, "ETH/USDT"))
-    for market in server.markets.values():
-        for item in market.listings.values():
-            item.flow = Still()
-    return server
+    return await start_venue("mexc", instruments=(SPOT, "ETH/USDT"), still=True)
 
 
 def connect(server: SimServer, key: str = DEFAULT_KEY, secret: str = DEFAULT_SECRET) -> Any:
-    exchange = ccxt.pro.mexc({"apiKey": key, "secret": secret, "enableRateLimit": False})
+    exchange = ccxt.pro.mexc({"apiKey": key, "secret": secret, **HASTY})
     socket = server.url.replace("http", "ws", 1)
     api = exchange.urls["api"]
     api["spot"] = {"public": server.url, "private": server.url}
@@ -226,10 +215,14 @@ async def test_transfers(mexc: SimServer) -> None:
 
 
 async def test_a_position_from_open_to_closed(mexc: SimServer, client: Any) -> None:
-    await client.create_order(SWAP, "market", "buy", 10)
+    bought = await client.create_order(SWAP, "market", "buy", 10)
     (position,) = await client.fetch_positions([SWAP])
     assert (position["side"], position["contracts"], position["contractSize"]) == ("long", 10, 0.01)
-    assert (position["entryPrice"], position["marginMode"]) == (top(mexc, SWAP, Side.SELL), "cross")
+    trades = await client.fetch_order_trades(bought["id"], SWAP)
+    assert sum(trade["amount"] for trade in trades) == 10
+    paid = sum(Decimal(str(trade["price"])) * Decimal(str(trade["amount"])) for trade in trades)
+    assert (position["entryPrice"], position["marginMode"]) == (float(paid / 10), "cross")
+    assert (await client.fetch_order(bought["id"], SWAP))["average"] == position["entryPrice"]
     await client.set_leverage(10, SWAP, {"openType": 2, "positionType": 1})
     leverage = await client.fetch_leverage(SWAP)
     assert (leverage["longLeverage"], leverage["shortLeverage"]) == (10, 10)
@@ -252,7 +245,9 @@ async def test_funding_and_tiers(mexc: SimServer, client: Any) -> None:
     mexc.desks["futures"].settle_funding(mexc.now_ns())
     (paid,) = await client.fetch_funding_history(SWAP)
     assert paid["amount"] == pytest.approx(float(paid["info"]["rate"]) * float(paid["info"]["positionValue"]))
-    assert (paid["info"]["positionType"], paid["timestamp"]) == (2, pytest.approx(mexc.now_ms(), abs=2_000))
+    account, _ = mexc.accounts.find(DEFAULT_KEY) or pytest.fail("the default key opens an account")
+    (truth,) = mexc.desks["futures"].funding_payments(account)
+    assert (paid["info"]["positionType"], paid["timestamp"]) == (2, truth.time_ns // 1_000_000)
     tiers = client.parse_market_leverage_tiers(client.market(SWAP)["info"])  # details may be read once in 5 s
     assert [tier["maxLeverage"] for tier in tiers][::4] == [125, pytest.approx(41.67, abs=0.01)]
 
@@ -321,9 +316,7 @@ async def test_orders_trades_and_balances_are_watched(mexc: SimServer, client: A
 
     async with asyncio.timeout(15):
         watching = asyncio.gather(filled(), client.watch_my_trades(symbol), client.watch_balance(kind))
-        for _ in range(1_000):
-            if is_listening(mexc, symbol):
-                break
+        while not is_listening(mexc, symbol):  # noqa: ASYNC110 - the exchange tells nobody who listens to it
             await asyncio.sleep(0.01)
         placed = await client.create_order(symbol, "market", "buy", AMOUNTS[symbol])
         order, trades, balance = await watching

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
+from tests.sim.binance_caller import Clock
 from yarl import URL
 
 from oneprice.sim.accounts import DEFAULT_KEY, DEFAULT_SECRET, ApiKey
@@ -20,14 +21,6 @@ from oneprice.sim.market import SimListing
 from oneprice.sim.server import SimServer
 
 StartVenue = Callable[..., Awaitable[SimServer]]
-
-
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
 
 
 class Trader:
@@ -78,11 +71,7 @@ ORDER: Mapping[str, object] = {
 
 @pytest.fixture
 async def mexc(start_venue: StartVenue) -> SimServer:
-    server = await start_venue("mexc", instruments=("BTC/USDT", "ETH/USDT"))
-    for market in server.markets.values():
-        for item in market.listings.values():
-            item.flow = Still()
-    return server
+    return await start_venue("mexc", instruments=("BTC/USDT", "ETH/USDT"), clock=Clock(), still=True)
 
 
 @pytest.fixture

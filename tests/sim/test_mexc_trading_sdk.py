@@ -26,20 +26,9 @@ if "pymexc" not in sys.modules:
 pymexc = pytest.importorskip("pymexc")
 
 
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
-
-
 @pytest.fixture
 async def mexc(start_venue: StartVenue, monkeypatch: pytest.MonkeyPatch) -> SimServer:
-    server = await start_venue("mexc", instruments=("BTC/USDT",))
-    for market in server.markets.values():
-        for item in market.listings.values():
-            item.flow = Still()
+    server = await start_venue("mexc", instruments=("BTC/USDT",), still=True)
     socket = server.url.replace("http", "ws", 1)
     monkeypatch.setattr("pymexc.base.SPOT", server.url)
     monkeypatch.setattr("pymexc.base.FUTURES", server.url)
@@ -154,10 +143,9 @@ async def test_the_spot_websocket_tells_orders_deals_and_balances(
         (spot_socket.account_update, balances),
     ):
         await asyncio.to_thread(subscribe, heard)
-    for _ in range(500):
-        if sum(len(connection.topics) for connection in mexc.connections) == 3:
-            break
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while sum(len(connection.topics) for connection in mexc.connections) < 3:  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0.01)
     placed = await spot("order", "BTCUSDT", "SELL", "MARKET", quantity=0.001)
     opened, filled, deal = await orders.next(), await orders.next(), await deals.next()
     assert (opened.id, opened.status, filled.status) == (placed["orderId"], 1, 2)
@@ -218,10 +206,8 @@ async def test_the_perpetual_websocket_logs_in(mexc: SimServer) -> None:
     socket = await asyncio.to_thread(partial(pymexc.futures.WebSocket, **KEYS))
     try:
         await asyncio.to_thread(socket.connect)
-        for _ in range(500):
-            if socket.auth:
-                break
-            await asyncio.sleep(0.01)
-        assert socket.auth
+        async with asyncio.timeout(10):
+            while not socket.auth:  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0.01)
     finally:
         await asyncio.to_thread(socket.exit)

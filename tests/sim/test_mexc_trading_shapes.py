@@ -25,20 +25,9 @@ ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.001
 FUTURE = {"symbol": "BTC_USDT", "vol": 2, "side": 1, "openType": 2}
 
 
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
-
-
 @pytest.fixture
 async def mexc(start_venue: StartVenue) -> SimServer:
-    server = await start_venue("mexc", instruments=("BTC/USDT",))
-    for market in server.markets.values():
-        for item in market.listings.values():
-            item.flow = Still()
+    server = await start_venue("mexc", instruments=("BTC/USDT",), still=True)
     rights = frozenset({"read", "trade", "transfer", "withdraw"})
     funds = {"spot": {"USDT": Decimal(1_000), "BTC": Decimal(1)}, "futures": {"USDT": Decimal(1_000)}}
     server.accounts.open([ApiKey(key=KEY, secret=SECRET, rights=rights)], funds)

@@ -37,14 +37,6 @@ class Clock:
         return self.ns
 
 
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
-
-
 class Wire:
     """One websocket: protobuf frames come as (channel, symbol, body), JSON ones as they are."""
 
@@ -82,11 +74,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def mexc(start_venue: StartVenue, clock: Clock) -> SimServer:
-    server = await start_venue("mexc", instruments=("BTC/USDT",), clock=clock)
-    for market in server.markets.values():
-        for item in market.listings.values():
-            item.flow = Still()
-    return server
+    return await start_venue("mexc", instruments=("BTC/USDT",), clock=clock, still=True)
 
 
 @pytest.fixture

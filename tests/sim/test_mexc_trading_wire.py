@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
+from tests.sim.binance_caller import Clock
 from yarl import URL
 
 from oneprice.sim.accounts import DEFAULT_KEY, DEFAULT_SECRET, Account, ApiKey
@@ -24,14 +25,6 @@ from oneprice.sim.server import SimServer
 
 StartVenue = Callable[..., Awaitable[SimServer]]
 JSON = {"Content-Type": "application/json"}
-
-
-class Still:
-    """Order flow that leaves the book as it is."""
-
-    def start(self, now_ns: int) -> None: ...
-
-    def step(self, now_ns: int) -> None: ...
 
 
 class Trader:
@@ -72,11 +65,7 @@ class Trader:
 
 @pytest.fixture
 async def mexc(start_venue: StartVenue) -> SimServer:
-    server = await start_venue("mexc", instruments=("BTC/USDT", "ETH/USDT"))
-    for market in server.markets.values():
-        for item in market.listings.values():
-            item.flow = Still()
-    return server
+    return await start_venue("mexc", instruments=("BTC/USDT", "ETH/USDT"), clock=Clock(), still=True)
 
 
 @pytest.fixture
@@ -367,16 +356,6 @@ async def test_self_trade_prevention_needs_a_group(trader: Trader) -> None:
 # ---- limits -------------------------------------------------------------------------------------------
 
 
-class Clock:
-    """Stands still unless moved."""
-
-    def __init__(self) -> None:
-        self.ns = 1_795_000_000_000_000_000
-
-    def __call__(self) -> int:
-        return self.ns
-
-
 async def test_orders_and_cancels_share_twelve_a_second(start_venue: StartVenue, http: aiohttp.ClientSession) -> None:
     clock = Clock()
     server = await start_venue("mexc", instruments=("BTC/USDT",), clock=clock)
@@ -387,7 +366,7 @@ async def test_orders_and_cancels_share_twelve_a_second(start_venue: StartVenue,
     refused = await trader.call("POST", "/order", 429, **LIMIT)
     assert refused["code"] == 429
     assert int(trader.headers["Retry-After"]) in (1, 2)
-    clock.ns += 1_000_000_000
+    clock.pass_s(1)
     await trader.limit()
     assert len(await trader.call("GET", "/openOrders")) == 9
 
@@ -403,9 +382,9 @@ async def test_who_ignores_the_limit_is_banned(start_venue: StartVenue, http: ai
         await trader.call("GET", "/account", 429)
     assert (await trader.call("GET", "/account", 418))["code"] == 429
     assert int(trader.headers["Retry-After"]) == 120
-    clock.ns += 119_000_000_000
+    clock.pass_s(119)
     await trader.call("GET", "/uid", 418)
-    clock.ns += 1_000_000_000
+    clock.pass_s(1)
     await trader.call("GET", "/uid")
 
 

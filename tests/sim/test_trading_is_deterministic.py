@@ -40,14 +40,11 @@ class Scribe:
         return json.loads(text)
 
     async def hear(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Everything that has come until nothing does for a while."""
-        while True:
-            try:
-                message = await socket.receive(timeout=0.1)
-            except TimeoutError:
-                return
-            if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
-                self.written.append(message.data)
+        """Everything that was sent before the answer to a ping of ours."""
+        await socket.ping(b"so far")
+        while (message := await socket.receive(timeout=5)).type is not aiohttp.WSMsgType.PONG:
+            assert message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), message
+            self.written.append(message.data)
 
 
 async def binance(scribe: Scribe, http: aiohttp.ClientSession) -> None:
@@ -59,10 +56,10 @@ async def binance(scribe: Scribe, http: aiohttp.ClientSession) -> None:
         return await scribe.ask(method, query, {"X-MBX-APIKEY": DEFAULT_KEY})
 
     key = (await scribe.ask("POST", "/fapi/v1/listenKey", {"X-MBX-APIKEY": DEFAULT_KEY}))["listenKey"]
-    spot, usdm = await http.ws_connect(scribe.server.url + "/ws-api/v3"), f"/usdm/private/ws/{key}"
+    spot, usdm = await http.ws_connect(scribe.server.url + "/ws-api/v3", autoping=False), f"/usdm/private/ws/{key}"
     await spot.send_json(caller.request("userDataStream.subscribe.signature"))
     await scribe.hear(spot)
-    async with spot, http.ws_connect(scribe.server.url + usdm) as futures:
+    async with spot, http.ws_connect(scribe.server.url + usdm, autoping=False) as futures:
         for path in ("/api/v3/order", "/fapi/v1/order"):
             limit = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
             order = await ask("POST", path, **limit, quantity="0.01", price="60000")
@@ -82,7 +79,7 @@ async def gate(scribe: Scribe, http: aiohttp.ClientSession) -> None:
         headers = {"KEY": DEFAULT_KEY, "Timestamp": now, "SIGN": sign(text), "Content-Type": "application/json"}
         return await scribe.ask(method, f"/api/v4{path}" + (f"?{query}" if query else ""), headers, sent)
 
-    async with http.ws_connect(scribe.server.url + "/ws/v4/") as socket:
+    async with http.ws_connect(scribe.server.url + "/ws/v4/", autoping=False) as socket:
         now = scribe.server.now_ms() // 1_000
         for channel in ("spot.orders", "spot.usertrades", "spot.balances"):
             auth = {"KEY": DEFAULT_KEY, "SIGN": sign(f"channel={channel}&event=subscribe&time={now}")}
@@ -105,7 +102,7 @@ async def mexc(scribe: Scribe, http: aiohttp.ClientSession) -> None:
         return await scribe.ask(method, query, {"X-MEXC-APIKEY": DEFAULT_KEY, "Content-Type": "application/json"})
 
     key = (await ask("POST", "/userDataStream"))["listenKey"]
-    async with http.ws_connect(f"{scribe.server.url}/ws?listenKey={key}") as socket:
+    async with http.ws_connect(f"{scribe.server.url}/ws?listenKey={key}", autoping=False) as socket:
         channels = [f"spot@private.{name}.v3.api.pb" for name in ("orders", "deals", "account")]
         await socket.send_json({"method": "SUBSCRIPTION", "params": channels, "id": 1})
         await scribe.hear(socket)

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
+from tests.sim.flows import keep_moving
+
 from oneprice.app import find_account, find_market, live_ports, simulated_hosts
 from oneprice.model import AssetName, Symbol
 from oneprice.sim.accounts import DEFAULT_KEY, DEFAULT_SECRET
@@ -29,9 +31,11 @@ async def simulated_bench(
     instruments: tuple[str, ...] = ("BTC/USDT",),
     thresholds: Thresholds | None = None,
 ) -> AsyncIterator[Bench]:
-    """A VENUE-MARKET on a fresh exchange with one instrument; `spoil` may break the exchange before it is used."""
+    """A VENUE-MARKET on a fresh exchange with one instrument, whose books surely move; `spoil` may break the exchange
+    before it is used."""
     venue, _, kind = name.rpartition("-")
     server = await start_exchange(ServeOptions(venue=venue, instruments=instruments))
+    keep_moving(server)
     if spoil is not None:
         spoil(server)
     ports, control = live_ports(1), live_ports(2)

@@ -15,6 +15,8 @@ from tests.verify.simulated import failures, try_cards
 
 from oneprice.verify import Thresholds, all_cards
 
+pytestmark = pytest.mark.coreless
+
 PLANTS = (*PUBLIC, *ANSWERS, *DESKS, *PRIVATE_STREAMS)
 AT_A_TIME = 8
 """Exchanges that run in this one process together: more would keep each other waiting."""

@@ -10,6 +10,8 @@ from tests.verify.simulated import MARKETS, failures, try_cards
 
 from oneprice.verify import Area, CardResult, Verdict, all_cards
 
+pytestmark = pytest.mark.coreless
+
 PRIVATE = (Area.PRIVATE_REST, Area.PRIVATE_STREAMS, Area.ERRORS, Area.LIMITS)
 NUMBERS = [one.number for one in all_cards() if one.area in PRIVATE]
 AT_A_TIME = 12

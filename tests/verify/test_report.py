@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 
+import pytest
+
 from oneprice.verify import Area, CardResult, VenueReport, Verdict
 from oneprice.verify.report import Report, as_html, as_json
+
+pytestmark = pytest.mark.coreless
 
 VOID = {"meta", "input", "br", "link", "img"}
 

@@ -23,7 +23,7 @@ import click
 import msgspec
 
 from oneprice import __version__
-from oneprice.cli.places import data_dir
+from oneprice.cli.places import config_path, data_dir
 from oneprice.errors import ConfigError
 from oneprice.live.loop import loop_factory
 
@@ -145,7 +145,18 @@ def _loopback() -> Check:
 
 
 def _mode() -> Check:
-    return Check("mode", True, "public data and simulated exchanges; no config, no keys; this version cannot trade")
+    """What `oneprice run` would do here."""
+    path = config_path()
+    if path is None:
+        return Check("mode", True, "no configuration: `oneprice demo` needs none, `oneprice init` writes one")
+    from oneprice.config import load
+
+    try:
+        mode = load(path, os.environ).settings.mode
+    except ConfigError as error:
+        return Check("mode", False, f"{path} is wrong", str(error).splitlines()[-1].strip())
+    meant = "your money, with --live and a fresh check" if mode == "live" else "no money moves"
+    return Check("mode", True, f"{mode} by {path}: {meant}")
 
 
 def _busy_poll() -> Check:

@@ -13,7 +13,7 @@ from oneprice.sim.cluster import SimCluster
 
 FIRST_AFTER_S = 6.0
 EVERY_S = 8.0
-KINDS = (("kill", 0.0), ("freeze", 5.0), ("half_open", 7.0), ("drop", 0.0))
+KINDS = (("drop", 0.0), ("freeze", 5.0), ("half_open", 7.0), ("refuse", 3.0))
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class Fault(msgspec.Struct, frozen=True):
     def words(self) -> str:
         """As the screen shows it."""
         return {
-            "kill": f"fault: {self.venue} is killed; it comes back in 2 s",
+            "refuse": f"fault: {self.venue} drops all its connections, and takes none for {self.seconds:g} s",
             "freeze": f"fault: {self.venue} sends no frames for {self.seconds:g} s, but answers pings",
             "half_open": f"fault: {self.venue} neither reads nor writes for {self.seconds:g} s; sockets stay open",
             "drop": f"fault: {self.venue} drops all its connections",
@@ -48,10 +48,9 @@ async def make_faults(cluster: SimCluster, now_s: Callable[[], float], tell: Cal
 
 async def _make(cluster: SimCluster, fault: Fault) -> str:
     try:
-        if fault.kind == "kill":
-            cluster.kill(fault.venue)
-        else:
-            await cluster.fault(fault.venue, fault.kind, seconds=fault.seconds or None)
-    except (aiohttp.ClientError, TimeoutError, ProcessLookupError, ValueError) as error:
+        if fault.kind == "refuse":
+            await cluster.fault(fault.venue, "drop")
+        await cluster.fault(fault.venue, fault.kind, seconds=fault.seconds or None)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         return str(error) or type(error).__name__
     return ""

@@ -20,6 +20,7 @@ from oneprice.errors import (
     ConfigError,
     ExchangeAPIError,
     InvariantError,
+    JournalError,
     NetworkError,
     NotSupported,
     OnePriceError,
@@ -30,12 +31,14 @@ EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_VENUE: Final = 3
+EXIT_HALTED: Final = 4
 EXIT_INTERRUPTED: Final = 130
 
 EXIT_CODES: Final[dict[type[OnePriceError], int]] = {
     ConfigError: EXIT_USAGE,
     NotSupported: EXIT_USAGE,
     RecordingError: EXIT_USAGE,
+    JournalError: EXIT_FAILED,
     NetworkError: EXIT_VENUE,
     ExchangeAPIError: EXIT_VENUE,
     InvariantError: EXIT_FAILED,
@@ -51,15 +54,27 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final[dict[str, Entry]] = {
+    "check": Entry("oneprice.cli.check:check", "Check the configuration, and what the venues say to it."),
+    "deals": Entry("oneprice.cli.deals:deals", "Open deals and the last settled ones."),
     "demo": Entry("oneprice.cli.demo:demo", "Three simulated exchanges and the spreads between them, live."),
     "doctor": Entry("oneprice.cli.doctor:doctor", "Check this machine and installation."),
+    "flatten": Entry("oneprice.cli.flatten:flatten", "End a run, and close what its deals hold."),
     "import": Entry("oneprice.cli.import_:import_", "Bring recordings of other tools into our format."),
+    "init": Entry("oneprice.cli.init:init", "Write a configuration to start from."),
+    "journal": Entry("oneprice.cli.journal:journal", "Check, show or repair what was intended, sent and told."),
+    "kill": Entry("oneprice.cli.kill:kill", "Stop at once: cancel everything, add no risk."),
+    "orders": Entry("oneprice.cli.orders:orders", "Open orders."),
+    "pnl": Entry("oneprice.cli.pnl:pnl", "Profit and loss, by venue, asset and strategy."),
     "record": Entry("oneprice.cli.record:record", "Record raw frames of live venues."),
     "replay": Entry("oneprice.cli.replay:replay", "Play a recording through the engine."),
+    "run": Entry("oneprice.cli.run:run", "Trade: on paper, simulated, or live if all agree."),
     "scan": Entry("oneprice.cli.scan:scan", "Find net spreads, on live public data or on recordings."),
     "sim": Entry("oneprice.cli.sim:sim", "Serve simulated exchanges and switch their faults."),
+    "status": Entry("oneprice.cli.status:status", "How the engine does, or how it ended."),
+    "stop": Entry("oneprice.cli.stop:stop", "End a run in an orderly way."),
     "venues": Entry("oneprice.cli.venues:venues", "What each venue supports."),
     "verify": Entry("oneprice.cli.verify:verify", "Try a venue, simulated or live, card by card."),
+    "why": Entry("oneprice.cli.why:why", "Explain a deal, an order or an opportunity."),
 }
 
 

@@ -10,12 +10,12 @@ from decimal import Decimal
 
 from oneprice.app import Ports, find_account, find_market, live_ports
 from oneprice.cli.exchanges import own_exchange
+from oneprice.config import credentials_of
 from oneprice.errors import ConfigError
 from oneprice.model import AssetName, MarketKind, Symbol
 from oneprice.venues.kit import Credentials, Hosts, PrivateMarket, find_venue
 from oneprice.verify import Bench, Thresholds, TradeCap
 from oneprice.verify.control import SimFaults
-from oneprice.verify.keys import credentials_of
 
 CAP_SIMULATED = Decimal(2_000)
 """In quote asset. Nothing is at stake there; the smallest legal order of a perpetual may be worth 100."""

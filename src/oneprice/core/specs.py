@@ -128,4 +128,7 @@ def _multiple(step: Decimal, grid: Decimal, what: str) -> int:
 
 
 def _ceil_div(value: Decimal, step: Decimal) -> int:
-    return int(-(-value // step)) if value > 0 else 0
+    if value <= 0:
+        return 0
+    count = int(value // step)  # of decimals this cuts towards 0
+    return count + (count * step < value)

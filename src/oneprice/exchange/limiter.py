@@ -95,6 +95,7 @@ class Limiter:
         self._kept = 1 if line > 1 else 0
         self._budgets: dict[str, WeightBudget] = {}
         self._families: dict[str, Budget] = {}
+        self._orders_draw_on: dict[str, WeightBudget] = {}
         self._plans: dict[tuple[Charges, Priority], Plan] = {}
         self._waiters: list[_Waiter] = []
         self._arrived = 0
@@ -136,6 +137,8 @@ class Limiter:
             (budget, weight, max(weight, int(budget.usable * part)))
             for budget, weight in ((self._budgets[name], weight) for name, weight in charges)
         )
+        if priority is Priority.ORDER:
+            self._orders_draw_on.update((name, self._budgets[name]) for name, _ in charges)
         if len(self._plans) >= _PLANS_MAX:
             self._plans.clear()
         self._plans[charges, priority] = plan
@@ -183,13 +186,14 @@ class Limiter:
                 self._serve()
 
     def room(self) -> float:
-        """The part of the tightest budget that is free now, 0 to 1; 0 while nothing may be sent."""
+        """The part that is free now of the tightest budget that orders have ever drawn on, 0 to 1; 0 while nothing may
+        be sent, 1 before the first order."""
         now_ns = self._clock.monotonic_ns()
         if self.is_closed or now_ns < self.still_until_ns:
             return 0.0
         free = [
             0.0 if now_ns < budget.blocked_until_ns else 1.0 - budget.used(now_ns) / budget.usable
-            for budget in self._budgets.values()
+            for budget in self._orders_draw_on.values()
         ]
         return max(0.0, min(free, default=1.0))
 

@@ -163,6 +163,10 @@ class PrivateExchange:
         if stream:
             await self._following.start()
 
+    def follow(self, listing: SymbolInfo) -> None:
+        """After a reconnection catch up on this listing's fills too, as on those that were traded here."""
+        self._following.add(listing)
+
     async def close(self) -> None:
         """No call may follow. Open orders stay open."""
         await self._following.stop()

@@ -92,8 +92,8 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             if name not in self.markets or not only or not set(only) <= set(self.symbols):
                 raise ConfigError(f"symbols_only: {name} = {', '.join(only)}; wants a market and symbols of this run")
         for name, fee in self.taker_fee_bps.items():
-            if name not in self.markets or not -100 <= fee <= 1_000:
-                raise ConfigError(f"taker_fee_bps: {name} = {fee}; wants a market of this run and -100 to 1000")
+            if name not in self.markets or not 0 <= fee <= 1_000:
+                raise ConfigError(f"taker_fee_bps: {name} = {fee}; wants a market of this run and 0 to 1000")
         for field in msgspec.structs.fields(self):
             value = getattr(self, field.name)
             if field.type is int and value <= 0:

@@ -45,7 +45,8 @@ DOUBT_EVERY_NS = 1_000 * MS
 
 class MarketData:
     """`hub`, `books`, `feeds` (by VENUE-MARKET) and `opportunities` are for reading. `on_opportunity`, where set, is
-    called with the monotonic time of each frame that opened, changed or closed opportunities, in the frame's own turn.
+    called with the monotonic time of each frame that opened, changed or closed opportunities, in the frame's own turn;
+    `on_opportunity_over` with each that ended, as the hub tells of it, soon after.
 
     `exchanges` makes the REST side of a market. Raises ConfigError for a configuration that cannot work; entering
     raises what a task raises, such as ConfigError for a symbol that no market lists.
@@ -71,6 +72,7 @@ class MarketData:
         self.started_ns = clock.monotonic_ns()
         self._supervisor = Supervisor()
         self.on_opportunity: Callable[[int], None] | None = None
+        self.on_opportunity_over: Callable[[tuple[object, ...], int], None] | None = None
         self._drain_due = False
         self._doubted_ns = self.started_ns
         self._watched_cycles: set[tuple[tuple[int, int], ...]] = set()
@@ -190,6 +192,8 @@ class MarketData:
                     self.opportunities.on_opened()
                 case ("closed", int(now_ns), tuple(told)):
                     self.opportunities.on_closed(told, now_ns, to_wall_ns)
+                    if self.on_opportunity_over is not None:
+                        self.on_opportunity_over(told, now_ns)
 
     def _doubt(self, now_ns: int) -> None:
         """Are the listings of a group the same asset, by their prices."""

@@ -19,7 +19,7 @@ from oneprice.market.recording import RecordedListing
 from oneprice.market.rest import Fetch, Rest
 from oneprice.market.resync import Recovery
 from oneprice.market.session import MarketSession
-from oneprice.model import SymbolInfo
+from oneprice.model import FundingRate, SymbolInfo
 from oneprice.venues.kit import Channel, PublicMarket
 
 AGES_KEPT = 1_024
@@ -54,7 +54,7 @@ class MarketFeed:
         self.frames_per_s = 0.0
         self._frames, self._counted_ns = 0, context.clock.monotonic_ns()
         self._context, self._all_books, self._on_books = context, books, on_books
-        rest = Rest(self.name, exchange, context.clock, context.recorder)
+        rest = self._rest = Rest(self.name, exchange, context.clock, context.recorder)
         self._catalog = Catalog(market, rest)
         self.session = MarketSession(context, market, connects, lambda listing: self.books[listing].number)
         self.recovery = Recovery(context, self._catalog, rest, self.session, snapshots, self._register_again)
@@ -70,6 +70,10 @@ class MarketFeed:
                 self._compare(await self._catalog.rules())
             except (NetworkError, ExchangeAPIError) as error:
                 self.trouble = f"rules: {error}"
+
+    async def funding(self, info: SymbolInfo) -> FundingRate:
+        """A perpetual's funding rate. Raises NetworkError, ExchangeAPIError; NotSupported on spot."""
+        return await self._rest.run(self.market.funding(info))
 
     def look(self, now_ns: int) -> None:
         """At every tick: start recoveries, take samples of ages."""

@@ -1,7 +1,11 @@
-"""Where a venue's API key comes from: the environment, or files that it names. Nothing here ever shows one."""
+"""Where a venue's API key comes from: the environment, or files that it names. Nothing here ever shows one.
+
+Names that start with ONEPRICE_TESTNET_ are for venues' test exchanges; they are never read here.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +27,11 @@ def credentials_of(venue: str, environment: Mapping[str, str]) -> Credentials | 
         missing = "API_KEY" if not key else "API_SECRET"
         raise ConfigError(f"{prefix}{missing} is missing: a key needs its secret (or {prefix}{missing}_FILE)")
     return Credentials(key, secret, _value(prefix + "PASSPHRASE", environment))
+
+
+def key_mark(credentials: Credentials) -> str:
+    """Tells one key from another and gives neither away: 16 hex digits."""
+    return hashlib.sha256(f"oneprice key {credentials.api_key}".encode()).hexdigest()[:16]
 
 
 def _value(name: str, environment: Mapping[str, str]) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from oneprice.config import credentials_of
 from oneprice.errors import ConfigError
-from oneprice.verify.keys import credentials_of
 
 CANARY = "canary-secret-0123456789"
 

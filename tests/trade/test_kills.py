@@ -1,0 +1,19 @@
+"""A real engine is killed with SIGKILL, and started again on what is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.trade.killing import take_toll
+
+KILLS = 6
+
+
+@pytest.mark.timeout(170)
+@pytest.mark.asyncio
+async def test_nothing_is_lost_however_often_it_is_killed(tmp_path: Path) -> None:
+    toll = await take_toll(KILLS, 3, tmp_path)
+    assert toll.lost == []
+    assert toll.orders > 0
+    assert toll.kills == KILLS
