@@ -16,8 +16,8 @@ from tests.canaries import Guard
 from oneprice.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
-# Folders of tests/ that touch no core: run once, not once per core. Modules elsewhere say so with `pytestmark`.
-CORELESS = {"config", "exchange", "house", "ledger", "live", "observe", "report", "sim"}
+# Folders of tests/ that touch no core, or for which one is enough (verify): run once, not once per core.
+CORELESS = {"config", "exchange", "house", "ledger", "live", "observe", "report", "sim", "verify"}
 
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

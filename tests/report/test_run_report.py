@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.ledger.making import (
     BUY,
+    CROSSED,
     NOW_NS,
     SELL,
     SPOT_A,
@@ -103,7 +104,7 @@ def read_page(folder: Path) -> Page:
 
 def test_parts_sum_exactly_to_what_was_achieved(tmp_path: Path) -> None:
     folder = written(tmp_path, run_started(), listing(SPOT_A), listing(SPOT_B), *deal(1), *deal(2, "101.123456789"))
-    facts = gather(LiveDisk(), folder)
+    facts = gather(LiveDisk(), folder, "USDT")
     steps = waterfall_steps(facts)
     assert sum(value for _, value in steps) == achieved(facts)
     assert achieved(facts) == Decimal("0.8") + (Decimal("101.123456789") - 100) / 2 - Decimal("0.2")
@@ -114,6 +115,36 @@ def test_parts_sum_exactly_to_what_was_achieved(tmp_path: Path) -> None:
         assert sum(Decimal(row[name]) for name in parts) == Decimal(row["achieved"])
     assert "svg" in read_page(folder).tags
     assert "equal to the last unit" in (folder / "report.md").read_text()
+
+
+def crossed(number: int) -> list[AnyRecord]:
+    """A deal that counts in BTC: it sells ether dearer than it bought it."""
+    legs = (leg(CROSSED, BUY, "1", "0.05"), leg(CROSSED, SELL, "1", "0.06"))
+    return [
+        opened(number, *legs, gross="0.01", net="0.01", home="BTC", group="ETH/BTC"),
+        intent("x", CROSSED, BUY, "1", "0.05", deal=number),
+        intent("y", CROSSED, SELL, "1", "0.06", deal=number, leg=1),
+        fill("fx", "x", "1", "0.05", key=CROSSED),
+        fill("fy", "y", "1", "0.06", key=CROSSED, side=SELL, venue_id="v2"),
+        told("x", OrderStatus.FILLED, "1"),
+        told("y", OrderStatus.FILLED, "1", venue_id="v2"),
+        settled(number, marks={"ETH": "0.05"}),
+    ]
+
+
+def test_a_deal_in_another_asset_counts_at_what_that_was_worth(tmp_path: Path) -> None:
+    known = [run_started(), *(listing(key) for key in (SPOT_A, SPOT_B, CROSSED))]
+    facts = gather(LiveDisk(), written(tmp_path, *known, *crossed(1), *deal(2)), "USDT")
+    assert facts.deals[0].parts.achieved == Decimal("0.01") * 101
+    assert achieved(facts) == Decimal("1.01") + Decimal("0.8")
+    assert sum(value for _, value in waterfall_steps(facts)) == achieved(facts)
+
+
+def test_deals_whose_worth_is_not_known_are_left_out_and_told(tmp_path: Path) -> None:
+    folder = written(tmp_path, run_started(), listing(CROSSED), *crossed(1))
+    write_report(LiveDisk(), folder, summary("0"))
+    assert "1 deals count in BTC" in (folder / "report.html").read_text()
+    assert "1 deals count in BTC" in (folder / "report.md").read_text()
 
 
 def test_a_run_without_deals_says_so(tmp_path: Path) -> None:
@@ -127,7 +158,7 @@ def test_a_run_without_deals_says_so(tmp_path: Path) -> None:
 def test_a_deal_that_is_not_settled_counts_as_open_and_alarms_are_told(tmp_path: Path) -> None:
     halted = [*deal(1)[:5], Alarmed(NOW_NS, "halt", "deal 1 cannot be made equal")]
     folder = written(tmp_path, run_started(), listing(SPOT_A), listing(SPOT_B), *halted)
-    assert gather(LiveDisk(), folder).open_deals == 1
+    assert gather(LiveDisk(), folder, "USDT").open_deals == 1
     write_report(LiveDisk(), folder, summary("0"))
     read_page(folder)
     assert "halt: deal 1 cannot be made equal" in (folder / "report.html").read_text()

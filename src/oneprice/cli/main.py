@@ -56,7 +56,7 @@ class Entry(NamedTuple):
 COMMANDS: Final[dict[str, Entry]] = {
     "check": Entry("oneprice.cli.check:check", "Check the configuration, and what the venues say to it."),
     "deals": Entry("oneprice.cli.deals:deals", "Open deals and the last settled ones."),
-    "demo": Entry("oneprice.cli.demo:demo", "Three simulated exchanges and the spreads between them, live."),
+    "demo": Entry("oneprice.cli.demo:demo", "Trade between three simulated exchanges, live."),
     "doctor": Entry("oneprice.cli.doctor:doctor", "Check this machine and installation."),
     "flatten": Entry("oneprice.cli.flatten:flatten", "End a run, and close what its deals hold."),
     "import": Entry("oneprice.cli.import_:import_", "Bring recordings of other tools into our format."),

@@ -20,7 +20,7 @@ def write_report(disk: Disk, folder: Path, summary: RunSummary) -> Path:
 
     Raises JournalError when the journal cannot be read, OSError when a file cannot be written.
     """
-    facts = gather(disk, folder)
+    facts = gather(disk, folder, summary.home)
     written = {
         "report.html": page(facts, summary),
         "report.md": markdown(facts, summary),

@@ -12,6 +12,7 @@ import msgspec
 from oneprice.ledger.attribution import Split, split
 from oneprice.ledger.blackbox import Seen, read_blackbox
 from oneprice.ledger.deals import Deal
+from oneprice.ledger.exact import times
 from oneprice.ledger.journal import read
 from oneprice.ledger.ledger import Ledger
 from oneprice.ledger.records import Alarmed, DealSettled, OrderIntended, OrderTold, RunStarted
@@ -45,7 +46,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DealFacts(msgspec.Struct, frozen=True):
-    """A settled deal. Times in wall nanoseconds, amounts in `home`."""
+    """A settled deal. Times in wall nanoseconds, amounts in `home`: the report's, or the deal's own where no settlement
+    told what that is worth."""
 
     deal: int
     strategy: str
@@ -76,16 +78,18 @@ class RunFacts(msgspec.Struct, frozen=True):
     alarms: tuple[str, ...]
     open_deals: int
     carried: Mapping[str, Decimal]
+    unpriced: tuple[DealFacts, ...] = ()
 
 
-def gather(disk: Disk, folder: Path) -> RunFacts:
-    """The last run of a data folder. Raises JournalError when its journal cannot be read."""
+def gather(disk: Disk, folder: Path, home: str) -> RunFacts:
+    """The last run of a data folder, in `home`; deals that count in another asset are converted at its last worth.
+    Raises JournalError when its journal cannot be read."""
     ledger, found = Ledger(), _Gathered()
     for record in read(disk, str(folder / "journal")).records:
         if isinstance(record, RunStarted):
             found = _Gathered(record)
         elif isinstance(record, DealSettled) and record.deal in ledger.deals:
-            found.deals.append(_deal_facts(ledger.deals[record.deal], record))
+            found.settle(_deal_facts(ledger.deals[record.deal], record), record, home)
         elif isinstance(record, OrderIntended):
             found.sent_ns[record.client_order_id] = record.wall_ns
             found.orders += 1
@@ -97,13 +101,15 @@ def gather(disk: Disk, folder: Path) -> RunFacts:
             found.alarms.append(f"{record.kind}: {record.text}")
         ledger.apply(record)
     started = found.started
+    deals = [found.converted(deal, home) for deal in found.deals]
     return RunFacts(
         run=ledger.run,
         mode=ledger.mode,
         build=started.build if started else "",
         config=started.config if started else "{}",
         started_ns=started.wall_ns if started else 0,
-        deals=tuple(found.deals),
+        deals=tuple(deal for deal in deals if deal.home == home),
+        unpriced=tuple(deal for deal in deals if deal.home != home),
         seen=tuple(read_blackbox(disk, str(folder / "runs" / f"{ledger.run:06d}"))),
         ack_ms=tuple(found.ack_ms),
         orders=found.orders,
@@ -117,10 +123,26 @@ class _Gathered:
     def __init__(self, started: RunStarted | None = None) -> None:
         self.started = started
         self.deals: list[DealFacts] = []
+        self.marks: dict[str, Decimal] = {}
         self.sent_ns: dict[str, int] = {}
         self.ack_ms: list[float] = []
         self.alarms: list[str] = []
         self.orders = 0
+
+    def settle(self, deal: DealFacts, record: DealSettled, home: str) -> None:
+        """Take one in; what assets are worth is known from deals that count in `home`."""
+        if deal.home == home:
+            self.marks.update(record.marks)
+        self.deals.append(self.converted(deal, home))
+
+    def converted(self, deal: DealFacts, home: str) -> DealFacts:
+        """In `home`, exactly; as it is where the worth of its own home is not known (yet)."""
+        price = self.marks.get(deal.home)
+        if deal.home == home or price is None:
+            return deal
+        parts = Split(*(times(getattr(deal.parts, name), price) for name in Split.__struct_fields__))
+        gross, fees = times(deal.expected_gross, price), times(deal.expected_fees, price)
+        return msgspec.structs.replace(deal, home=home, parts=parts, expected_gross=gross, expected_fees=fees)
 
 
 def _deal_facts(deal: Deal, record: DealSettled) -> DealFacts:

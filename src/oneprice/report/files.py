@@ -18,6 +18,7 @@ from oneprice.report.parts import (
     equity,
     held_line,
     latencies,
+    left_out,
     money,
     traded,
     waterfall_steps,
@@ -28,7 +29,7 @@ def markdown(facts: RunFacts, summary: RunSummary) -> str:
     """What the page says, without its pictures."""
     lines = [f"# {summary.title}", "", f"{summary.seconds:,.0f} s, {facts.mode}, run {facts.run}, {facts.build}", ""]
     lines += [f"Net {money(summary.pnl)} {summary.home} by our books, {len(traded(facts))} deals with fills."]
-    lines += [agreement(summary)[0], *([summary.missing] if summary.missing else [])]
+    lines += [agreement(summary)[0], *(line for line in (summary.missing, left_out(facts)) if line)]
     lines += ["", *(["Still held:", ""] if summary.residuals else ["Nothing is left open."])]
     lines += [f"- {held_line(row)}" for row in summary.residuals]
     steps = tuple((name, money(value)) for name, value in (*waterfall_steps(facts), ("achieved", achieved(facts))))

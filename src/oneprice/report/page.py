@@ -17,6 +17,7 @@ from oneprice.report.parts import (
     equity,
     held_line,
     latencies,
+    left_out,
     traded,
     waterfall_steps,
 )
@@ -102,8 +103,7 @@ def _header(facts: RunFacts, summary: RunSummary) -> str:
     )
     said, agrees = agreement(summary)
     words = [f"<p>{escape(said)}</p>" if agrees else f'<p class="bad"><b>{escape(said)}</b></p>']
-    if summary.missing:
-        words.append(f'<p class="quiet">{escape(summary.missing)}</p>')
+    words += [f'<p class="quiet">{escape(line)}</p>' for line in (summary.missing, left_out(facts)) if line]
     held = "".join(f"<li>{escape(held_line(row))}</li>" for row in summary.residuals)
     words.append(f"<p>Still held:</p><ul>{held}</ul>" if held else "<p>Nothing is left open.</p>")
     return (

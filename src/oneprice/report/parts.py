@@ -54,6 +54,16 @@ def agreement(summary: RunSummary) -> tuple[str, bool]:
     return f"The venues' own balances have changed by {theirs}, ours say {ours} {home}: NOT EQUAL.", False
 
 
+def left_out(facts: RunFacts) -> str:
+    """Which deals the sums do not have, in words; "" when they have all."""
+    if not facts.unpriced:
+        return ""
+    homes = ", ".join(sorted({deal.home for deal in facts.unpriced}))
+    return (
+        f"{len(facts.unpriced)} deals count in {homes}, whose worth no settlement told: they are not in the sums below."
+    )
+
+
 def traded(facts: RunFacts) -> list[DealFacts]:
     """Settled deals in which something was filled."""
     return [deal for deal in facts.deals if deal.outcome is not DealOutcome.MISSED]
