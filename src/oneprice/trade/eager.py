@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import types
-from collections.abc import Callable, Coroutine, Generator
-from functools import partial
+from asyncio.tasks import _enter_task, _leave_task
+from collections.abc import Coroutine, Generator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_ENDED = object()
+
 
 def start(work: Coroutine[Any, Any, T], name: str) -> asyncio.Future[T]:
-    """Run `work` up to its first wait, at once; a task does the rest. An order's bytes are written in this call.
+    """Run `work` up to its first wait, at once; its task does the rest. An order's bytes are written in this call.
 
-    An exception before the first wait is in the future, as one after it is.
+    The first step is that task's, too, as far as asyncio can tell: a timeout in it is a timeout of the task. (From
+    Python 3.12 on asyncio has eager tasks; this is the same by the means that it documents for other tasks than its
+    own.) What ends without a wait is done when this returns; an exception is in the future, whenever it came.
     """
     loop = asyncio.get_running_loop()
+    begun = _Begun(work)
+    task = loop.create_task(begun, name=name)
+    if (current := asyncio.current_task(loop)) is not None:
+        _leave_task(loop, current)
+    _enter_task(loop, task)
     try:
-        waits_for = work.send(None)
+        begun.first_wait = work.send(None)
     except StopIteration as end:
         done: asyncio.Future[T] = loop.create_future()
         done.set_result(end.value)
@@ -27,25 +35,35 @@ def start(work: Coroutine[Any, Any, T], name: str) -> asyncio.Future[T]:
         failed: asyncio.Future[T] = loop.create_future()
         failed.set_exception(error)
         return failed
-    return loop.create_task(_go_on(work, waits_for), name=name)
+    finally:
+        _leave_task(loop, task)
+        if current is not None:
+            _enter_task(loop, current)
+    return task
 
 
-async def _go_on(work: Coroutine[Any, Any, T], waits_for: object) -> T:
-    return await _rest(work, waits_for)
+class _Begun(Coroutine[Any, Any, T]):
+    """A coroutine that has taken its first step: to its task it looks as if it took it now."""
 
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        self._work = work
+        self._is_handed_on = False
+        self.first_wait: object = _ENDED
 
-@types.coroutine
-def _rest(work: Coroutine[Any, Any, T], waits_for: object) -> Generator[Any, Any, T]:
-    """What is left of a coroutine that waits: its waits are handed on, and the answers to it."""
-    while True:
-        try:
-            answer = yield waits_for
-        except BaseException as error:  # noqa: BLE001  handed on, as a task would
-            step: Callable[[], object] = partial(work.throw, error)
-        else:
-            step = partial(work.send, answer)
-        try:
-            waits_for = step()
-        except StopIteration as end:
-            result: T = end.value
-            return result
+    def send(self, answer: Any) -> Any:
+        if self._is_handed_on:
+            return self._work.send(answer)
+        self._is_handed_on = True
+        if self.first_wait is _ENDED:
+            raise StopIteration  # how it ended was told then
+        return self.first_wait
+
+    def throw(self, *error: Any) -> Any:
+        self._is_handed_on = True
+        return self._work.throw(*error)
+
+    def close(self) -> None:
+        self._work.close()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        raise RuntimeError("its task alone waits for it")
