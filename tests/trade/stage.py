@@ -33,7 +33,7 @@ from oneprice.sim.accounts import Account, ApiKey
 from oneprice.sim.desk import TradingDesk
 from oneprice.sim.engine import Side, TimeInForce
 from oneprice.sim.faults import FaultKind, FaultOrder
-from oneprice.sim.market import SimListing
+from oneprice.sim.market import DayTicker, SimListing
 from oneprice.sim.orders import OrderReport, Report, SimFill, SimOrder, Ticket
 from oneprice.trade.account import TradingAccount
 from oneprice.trade.desk import listing_key
@@ -64,7 +64,7 @@ STILL = Strategies(cross=CrossSettings(enabled=False))
 
 HASTY = AccountConfig(order_timeout_ms=250, find_for_s=2.0, overlap_s=30.0)
 QUICK = ConnectionConfig(ping_every_ms=300, pong_within_ms=500, reconnect_first_ms=20, reconnect_max_ms=100)
-SETTLES_AFTER_S = 0.6
+SETTLES_AFTER_S = 0.4
 """Our exchanges show every order at once: one that is not found by then never came. Real venues have 10 s and more."""
 
 AUDIT_EVERY_S = 0.3
@@ -100,6 +100,8 @@ class World:
             venue = self.venues[name] = await Venue.open(name, theirs, self.symbols)
             self.keys[name] = venue.open_account()
             for desk in venue.server.desks.values():
+                for listing in desk.market.listings.values():
+                    listing.day = _quiet_day(listing)  # type: ignore[method-assign]
                 desk.listeners.append(self.witness.hear(self.keys[name][0], self.planted))
 
     async def close(self) -> None:
@@ -251,6 +253,13 @@ class World:
             venue.server.faults.clear()
 
 
+def _quiet_day(listing: SimListing) -> Callable[[], DayTicker]:
+    """The last 24 hours as if nothing had happened in them: to make them up takes longer than a story."""
+    now_ms, ticks = listing.market.now_ns // 1_000_000, listing.top.bid_ticks
+    first, worth = listing.first_trade_id, listing.quote_amount(ticks, 1)
+    return lambda: DayTicker(ticks, ticks, ticks, ticks, 1, 1, worth, 1, first, first, now_ms - 86_400_000, now_ms)
+
+
 class Stage:
     """A world and the engine that trades in it now. `heard`: records since it opened."""
 
@@ -288,6 +297,16 @@ class Stage:
         """Do something when the n-th order from now is about to leave: 0 for a plan's first leg, 1 for its second."""
         witness = self.world.witness
         witness.before_send[len(witness.sent) + number] = lambda order: act()
+
+    def when_told(self, kind: type[AnyRecord], act: Callable[[], object]) -> None:
+        """Do something when the next record of a kind counts, once."""
+        waiting = [act]
+
+        def hear(record: AnyRecord) -> None:
+            if waiting and isinstance(record, kind):
+                waiting.pop()()
+
+        self.trader.recorder.listeners.append(hear)
 
     # ---- waiting
 

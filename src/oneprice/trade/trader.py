@@ -30,12 +30,14 @@ from oneprice.trade.approved import Refusal
 from oneprice.trade.auditor import Auditor
 from oneprice.trade.breakers import Breakers
 from oneprice.trade.cancelling import Cancelling
+from oneprice.trade.candidates import Candidates
 from oneprice.trade.dead_man import DeadMan
 from oneprice.trade.desk import Desk, listing_key
 from oneprice.trade.funding import Funding
 from oneprice.trade.gates import Gates
 from oneprice.trade.kill import KillSwitch
 from oneprice.trade.marks import Marks
+from oneprice.trade.netting import Netting
 from oneprice.trade.recorder import Recorder
 from oneprice.trade.recovery import Recovery
 from oneprice.trade.residuals import Residuals, held
@@ -115,7 +117,11 @@ class Trader:
         self._kill, self._funding, self._journal = kill, funding, journal
         self.gates = Gates(desk)
         self.breakers = Breakers(desk.settings.breaker, list(desk.accounts))
-        self.residuals = Residuals(desk, recorder, self.marks, self.submit, self._on_settled, self._on_holding)
+        candidates = Candidates(desk)
+        self.residuals = Residuals(
+            desk, recorder, self.marks, candidates, self.submit, self._on_settled, self._on_holding
+        )
+        self.netting = Netting(desk, recorder, self.marks, candidates, self.submit)
         self.tracker = Tracker(
             engine,
             desk.accounts,
@@ -379,6 +385,7 @@ class Trader:
     def _look(self, now_ns: int) -> None:
         self.tracker.look(now_ns)
         self.residuals.look(now_ns)
+        self.netting.look(now_ns)
         for account, health, reason in self.breakers.look(now_ns):
             self.desk.switches.health[account] = (health, reason)
             self._switch(f"venue:{account}", health.name.lower(), reason)
