@@ -60,7 +60,7 @@ format: $(DEVELOPED)  ## write the format that lint asks for
 
 bench: $(DEVELOPED)  ## all benchmarks; results under bench/results/
 	@mkdir -p bench/results
-	@for name in frame_to_top scan_update feed_20 order_rtt journal_append recovery; do \
+	@for name in frame_to_top scan_update feed_20 order_rtt tick_to_order journal_append recovery; do \
 		echo "== $$name"; $(PY) bench/$$name.py --json bench/results/$$name.json || exit 1; done
 
 sim-binance sim-gate sim-mexc: sim-%: $(INSTALLED)

@@ -1,8 +1,17 @@
-"""The Rust core: the same `Hub` as `oneprice.core.hub`, which documents it."""
+"""The Rust core: the same `Hub` as `oneprice.core.hub`, which documents it, and `oneprice.ledger.swift`'s reader."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 __version__: str
+
+def seal(bodies: Sequence[bytes], number: int, checksum: int) -> tuple[bytes, int, int]: ...
+
+class Reader:
+    def __new__(cls, shapes: Iterable[tuple[str, type, object]]) -> Reader: ...
+    def scan(
+        self, data: bytes, at: int, number: int, checksum: int, decode: Callable[[bytes], object]
+    ) -> tuple[list[Any], int, int, int, Exception | None]: ...
 
 class Hub:
     @property

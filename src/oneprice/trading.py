@@ -13,6 +13,7 @@ from oneprice import __version__
 from oneprice.app import Ports
 from oneprice.core import backend
 from oneprice.errors import JournalError, NetworkError
+from oneprice.exchange import PrivateExchange
 from oneprice.ledger.blackbox import BlackBox
 from oneprice.ledger.journal import Journal, Recovered
 from oneprice.ledger.ledger import Ledger
@@ -93,6 +94,9 @@ async def open_trader(run: TradeRun, market: MarketData, ports: Ports, disk: Dis
         recorder = Recorder(journal, ledger, ports.clock)
         rates: dict[str, FundingRate] = {}
         await _until_known(market, ports)
+        for name, account in accounts.items():
+            if isinstance(account, PrivateExchange):
+                account.public.know(market.feeds[name].rules)  # some venues let them be asked for once in 5 s
         await market.until_live(LIVE_WITHIN_S)
         for account in accounts.values():
             if isinstance(account, PaperAccount):

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from oneprice.ledger.journal import Journal
 from oneprice.ledger.records import RunStarted
 from oneprice.live.disk import LiveDisk
 from oneprice.model import KeyPermissions
+from oneprice.trade.control import ask
 from oneprice.venues.kit import Credentials
 
 pytestmark = pytest.mark.timeout(90)
@@ -39,27 +42,31 @@ WILLING = {
 }
 """Deals are found within seconds."""
 Start = Callable[..., "subprocess.Popen[str]"]
-STARTED_WITHIN_S = 20.0
 
 
 @pytest.fixture
-def start(sims: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Start a paper run on the simulated exchanges; it is armed when this returns."""
+def arguments(sims: dict[str, str], tmp_path: Path) -> list[str]:
+    """Of a paper run on the simulated exchanges."""
     (tmp_path / "oneprice.toml").write_text(text_of(WILLING))
     urls = [part for venue, url in sims.items() for part in ("--sim", f"{venue}={url}")]
-    command = [sys.executable, "-m", "oneprice", "run", "--config", str(tmp_path / "oneprice.toml"), *urls]
+    return ["run", "--config", str(tmp_path / "oneprice.toml"), *urls]
+
+
+@pytest.fixture
+def start(arguments: list[str], tmp_path: Path) -> Iterator[Start]:
+    """Start it as a process of its own; its books are live when this returns."""
     running: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def begin(*more: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*command, *arguments],
+            [sys.executable, "-m", "oneprice", *arguments, *more],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "ONEPRICE_DATA_DIR": str(tmp_path / "data"), **environment},
+            env={**os.environ, "ONEPRICE_DATA_DIR": str(tmp_path / "data")},
         )
         running.append(process)
-        lines = process.stderr if "--json" in arguments else process.stdout
+        lines = process.stderr if "--json" in more else process.stdout
         assert lines is not None
         read = ""
         while "books 4/4 live" not in (line := lines.readline()):
@@ -95,6 +102,9 @@ def test_a_run_trades_and_is_asked_about_and_stopped(start: Start, invoke, tmp_p
     assert told(invoke, "pnl")["home"] == "USDT"
     for command in ("status", "orders", "deals", "pnl"):
         assert invoke(command).exit_code == 0
+    meanwhile = told(invoke, "report", "--out", str(tmp_path / "out"))
+    assert meanwhile["running"] is True
+    assert "This run still goes on" in Path(meanwhile["report"]).read_text()
     second = invoke("run", "--config", str(tmp_path / "oneprice.toml"), "--sim", "gate=http://127.0.0.1:9")
     assert second.exit_code == 2
     assert f"an engine runs on {tmp_path / 'data'}: `oneprice stop` ends it" in second.stderr
@@ -105,6 +115,7 @@ def test_a_run_trades_and_is_asked_about_and_stopped(start: Start, invoke, tmp_p
     assert end["mode"] == "paper"
     assert end["exit_code"] == 0
     assert end["deals_settled"] == sum(end["deals_by_outcome"].values()) > 0
+    assert "</html>" in Path(end["report"]).read_text()
 
     number = told(invoke, "deals")["deals"][0]["deal"]
     parts = told(invoke, "why", str(number))["split"]
@@ -114,31 +125,45 @@ def test_a_run_trades_and_is_asked_about_and_stopped(start: Start, invoke, tmp_p
     assert f"opportunity o{seen[0]['number']}" in invoke("why", f"o{seen[0]['number']}").stdout
     status = told(invoke, "status")
     assert (status["running"], status["ended_well"], status["deals_open"]) == (False, True, {})
+    after = told(invoke, "report")
+    assert (after["report"], after["missing"]) == (end["report"], "")
+    assert Decimal(after["pnl"]) == Decimal(end["pnl"]["total"])
 
 
-def test_a_killed_run_ends_with_4_and_so_does_the_next(start: Start, invoke) -> None:
+def test_a_killed_run_ends_with_4_and_so_does_the_next(start: Start, invoke, arguments: list[str]) -> None:
     process = start()
     killed = told(invoke, "kill", "--reason", "enough of this")
     assert (killed["running"], killed["killed"], killed["orders_open"]) == (True, "enough of this", 0)
     out, errors = process.communicate(timeout=40)
     assert process.returncode == 4, errors
     assert "stopped by risk: enough of this" in errors
+    assert "\x1b" not in out + errors
     assert invoke("status", "--health").exit_code == 4
 
-    process = start()  # it opens its accounts, settles what was left, and never trades
-    out, errors = process.communicate(timeout=40)
-    assert process.returncode == 4
-    assert "KILL is there: enough of this" in errors
-    assert "armed  " not in out.replace("not armed", "")
+    again = invoke(*arguments)  # it opens its accounts, settles what was left, and never trades
+    assert again.exit_code == 4
+    assert "KILL is there: enough of this" in again.stderr
+    assert "not armed  books" in again.stdout
+    assert "armed  " not in again.stdout.replace("not armed", "")
 
 
-def test_sigterm_ends_it_in_an_orderly_way(start: Start, invoke) -> None:
-    process = start(NO_COLOR="1", TERM="dumb")
-    process.send_signal(signal.SIGTERM)
-    out, errors = process.communicate(timeout=30)
-    assert process.returncode == 130, errors
-    assert "ended: interrupted" in out
-    assert "\x1b" not in out + errors
+def test_sigterm_ends_it_in_an_orderly_way(invoke, arguments: list[str], tmp_path: Path) -> None:
+    """In this process; the signal is sent once it is armed, and so is listened to."""
+
+    def send() -> None:
+        deadline_s = time.monotonic() + 40
+        while not (ask(tmp_path / "data", "status") or {}).get("armed"):
+            if time.monotonic() > deadline_s:
+                return
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    result = invoke(*arguments, "--for", "60s")
+    sender.join()
+    assert result.exit_code == 130, result.output
+    assert "ended: interrupted" in result.stdout
     assert told(invoke, "status")["ended_well"]
 
 

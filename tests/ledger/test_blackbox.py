@@ -6,6 +6,7 @@ import time
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +47,13 @@ class Words:
         assert isinstance(sample, int)
         leg = SeenLeg("toy-spot:BTCUSDT", 1, D(1), D(2), D(2), D(0), float(sample), D(1), D(1), D(2), D(1))
         return InWords("USDT", 5.0, 4.0, D(standing.sized.net_atto) / ATTO, (leg,))
+
+    def ending(self, standing: Opportunity, now_ns: int) -> object:
+        return now_ns
+
+    def ended(self, standing: Opportunity, ending: object) -> str:
+        assert isinstance(ending, int)
+        return f"gone at {ending // MS} ms"
 
 
 class Clock:
@@ -117,6 +125,52 @@ def test_an_opportunity_is_written_once_it_is_over(scene: Scene) -> None:
     assert seen.left == (D("1.5"), D("2.5"), 0, 0, 0)
     assert seen.gates == (("cooldown", 1),)
     assert (seen.gate, seen.why) == NO[:2]
+    assert seen.ended == "gone at 1012 ms"
+
+
+def test_what_still_stands_has_no_end(scene: Scene) -> None:
+    scene.seen(1, 0, 0, 1.5)
+    (seen,) = scene.closed()
+    assert (seen.is_over, seen.ended) == (False, "")
+
+
+def test_one_that_ends_in_a_frame_is_looked_at_in_that_frame(scene: Scene) -> None:
+    """`over` comes later, when the books may have moved on."""
+    for pair in (1, 2, 3):
+        scene.seen(pair, 0, 0, 1.5)
+    assert scene.box.standing == 3
+    stands = [((0, 2, 1), 1_000 * MS, 0, 1)]
+    scene.box.gone(stands, scene.at(5))
+    scene.box.gone(stands, scene.at(6))
+    assert scene.box.standing == 1
+    scene.over(3, 0, 9)
+    scene.over(1, 0, 9)
+    assert scene.box.standing == 1
+    scene.over(2, 0, 10)
+    assert scene.box.standing == 0
+    assert {seen.number: seen.ended for seen in scene.closed()} == {
+        1: "gone at 1005 ms",
+        2: "gone at 1010 ms",
+        3: "gone at 1005 ms",
+    }
+
+
+def test_those_that_nobody_looked_at_say_why(scene: Scene) -> None:
+    scene.moved(1, 0, 0, 1.5)
+    scene.over(1, 0, 0.4)
+    scene.over(2, -5, 1)
+    first, second = scene.closed()
+    assert (first.gate, first.why) == ("pause", "refused just before, and 0.40 ms later not looked at again yet")
+    assert (second.gate, second.why) == ("start", "it stood before the engine looked at any")
+    assert not first.gates
+
+
+def test_rows_of_earlier_versions_are_read(scene: Scene) -> None:
+    """What has been added since has a value of its own."""
+    scene.seen(1, 0, 0, 1.5)
+    (seen,) = scene.closed()
+    row = list(msgspec.to_builtins(seen))
+    assert msgspec.convert(row[:-1], Seen, strict=False) == seen
 
 
 def test_what_a_delay_left_is_the_last_net_told_by_then(scene: Scene) -> None:

@@ -26,10 +26,10 @@ from tests.ledger.making import (
 )
 
 from oneprice.ledger.journal import Journal
-from oneprice.ledger.records import Alarmed, AnyRecord, RunStarted
+from oneprice.ledger.records import Alarmed, AnyRecord, RunEnded, RunStarted
 from oneprice.live.disk import LiveDisk
 from oneprice.model import OrderStatus
-from oneprice.report import RunSummary, gather, held_line, write_report
+from oneprice.report import RunSummary, gather, held_line, keep_summary, kept_summary, write_report
 from oneprice.report.parts import achieved, equity, waterfall_steps
 from oneprice.report.pictures import bars, curve, waterfall
 
@@ -37,8 +37,8 @@ EVIL = "<script>alert('&')</script>"
 NEEDS_NO_END = {"meta", "line", "rect", "circle", "polyline", "!doctype"}
 
 
-def run_started(config: str = "{}") -> RunStarted:
-    return RunStarted(NOW_NS, 1, "simulated", "test", "c0ffee", config)
+def run_started(config: str = "{}", run: int = 1) -> RunStarted:
+    return RunStarted(NOW_NS, run, "simulated", "test", "c0ffee", config)
 
 
 def deal(number: int, price: str = "102") -> list[AnyRecord]:
@@ -145,6 +145,36 @@ def test_deals_whose_worth_is_not_known_are_left_out_and_told(tmp_path: Path) ->
     write_report(LiveDisk(), folder, summary("0"))
     assert "1 deals count in BTC" in (folder / "report.html").read_text()
     assert "1 deals count in BTC" in (folder / "report.md").read_text()
+
+
+def test_an_earlier_run_is_reported_as_it_was(tmp_path: Path) -> None:
+    known = [listing(SPOT_A), listing(SPOT_B)]
+    second = [run_started(run=2), *deal(2, "103"), *deal(3)[:3], RunEnded(NOW_NS, "enough")]
+    folder = written(tmp_path, run_started(), *known, *deal(1), *second, run_started(run=3))
+    numbers = {run: [one.deal for one in gather(LiveDisk(), folder, "USDT", run).deals] for run in (1, 2, 3, 0)}
+    assert numbers == {1: [1], 2: [2], 3: [], 0: []}
+    facts = gather(LiveDisk(), folder, "USDT", 2)
+    assert (facts.run, facts.orders, facts.open_deals) == (2, 4, 1)
+    page = write_report(LiveDisk(), folder, summary("1.3"), run=2, out=folder / "elsewhere")
+    assert page == folder / "elsewhere" / "report.html"
+    assert "run 2" in page.read_text()
+    assert not (folder / "report.html").exists()
+
+
+def test_what_the_engine_knew_is_kept_beside_its_run(tmp_path: Path) -> None:
+    known = summary("0.8", stages=[(1, 2, 3, 4, 5)], residuals=[{"asset": "ETH", "amount": "1"}], markets=[{"a": 1.5}])
+    assert kept_summary(LiveDisk(), tmp_path / "runs" / "000001") is None
+    keep_summary(LiveDisk(), tmp_path / "runs" / "000001", known)
+    kept = kept_summary(LiveDisk(), tmp_path / "runs" / "000001")
+    assert kept is not None
+    assert (kept.pnl, kept.stages, kept.residuals, kept.markets) == (
+        known.pnl,
+        known.stages,
+        known.residuals,
+        known.markets,
+    )
+    (tmp_path / "runs" / "000001" / "engine.json").write_text("{")
+    assert kept_summary(LiveDisk(), tmp_path / "runs" / "000001") is None
 
 
 def test_a_run_without_deals_says_so(tmp_path: Path) -> None:

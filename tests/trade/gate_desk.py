@@ -259,7 +259,7 @@ class GateDesk:
             )
         )
 
-    def fill(self, name: str, quantity: Any, price: Any = None) -> None:
+    def fill(self, name: str, quantity: Any, price: Any = None, fees: tuple[tuple[str, Decimal], ...] = ()) -> None:
         """A fill that is booked at once."""
         intent = self.ledger.orders[name].intent
         self.fills += 1
@@ -273,7 +273,7 @@ class GateDesk:
                 side=intent.side,
                 price=intent.price if price is None else D(price),
                 quantity=D(quantity),
-                fees=(),
+                fees=fees,
                 is_maker=False,
                 venue_ns=WALL_NS,
             )

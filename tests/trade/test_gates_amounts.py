@@ -656,3 +656,22 @@ def test_a_hedge_against_another_asset_must_take_that_away_too() -> None:
     number, (name,) = desk.send(alone)
     desk.fill_all(name)
     desk.stops(desk.hedge(number, cycle.legs[1]), "reduces", "-0.0008 BTC besides, where 0 are left")
+
+
+def test_coins_that_were_paid_as_fees_are_brought_back_too() -> None:
+    """An exit bought coins and paid for it in coins, then a hedge sold some: all that is missing may be bought."""
+    desk = plenty()
+    number, (sold, bought) = desk.send(
+        desk.plan(
+            desk.leg("gate-spot", SELL, quantity="0.0312"), desk.leg("gate-spot", BUY, quantity="0.03123"), holds=True
+        )
+    )
+    desk.fill_all(sold)
+    desk.fill(bought, "0.03123", fees=(("BTC", D("0.00003123")),))
+    desk.tell(bought, OrderStatus.FILLED, "0.03123")
+    leg = desk.leg("mexc-spot", SELL, quantity="0.00820", purpose=Purpose.HEDGE)
+    _, (hedge,) = desk.send(desk.plan(leg, deal=number))
+    desk.fill_all(hedge)
+    back = desk.leg("mexc-spot", BUY, quantity="0.00820", purpose=Purpose.EXIT)
+    desk.passes(desk.plan(back, deal=number))
+    desk.stops(desk.plan(replace(back, lots=back.lots + 2), deal=number), "reduces", "bring nothing back")

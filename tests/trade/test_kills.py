@@ -14,6 +14,6 @@ KILLS = 6
 @pytest.mark.asyncio
 async def test_nothing_is_lost_however_often_it_is_killed(tmp_path: Path) -> None:
     toll = await take_toll(KILLS, 3, tmp_path)
-    assert toll.lost == []
-    assert toll.orders > 0
-    assert toll.kills == KILLS
+    assert toll.found.lines() == []
+    assert toll.found.orders > 0
+    assert len(toll.killed) == KILLS

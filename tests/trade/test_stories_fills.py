@@ -1,14 +1,20 @@
-"""Stories of two legs: filled whole, in part, or not at all, and told in every way that venues tell it."""
+"""Stories of two legs: filled whole, in part, or not at all, and told in every way that venues tell it.
+
+Stories of deals are test_stories_*: here and in `unknown` what becomes of orders, in `venues` what venues and other
+hands do, in `strategies` cycles, held positions and quotes, in `life` engines that are killed, stopped and started.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.trade.invariants import check
-from tests.trade.stage import staged
+from tests.trade.stage import HASTY, staged
 
+from oneprice.exchange import AccountConfig
 from oneprice.model.deals import DealOutcome
 from oneprice.sim.faults import FaultKind
 
@@ -19,6 +25,15 @@ NEAR = PAIRS[:2]
 
 pairs = pytest.mark.parametrize(("buy", "sell"), PAIRS)
 near = pytest.mark.parametrize(("buy", "sell"), NEAR)
+roads = pytest.mark.parametrize(
+    ("buy", "sell", "road"), [(*pair, road) for pair in NEAR for road in ("rest", "websocket")]
+)
+"""Both ways that an order can take to a venue."""
+
+
+def by(road: str) -> AccountConfig:
+    """Accounts whose orders go that way."""
+    return msgspec.structs.replace(HASTY, order_path=road)
 
 
 @pairs
@@ -32,10 +47,12 @@ async def test_both_legs_fill(tmp_path: Path, buy: str, sell: str) -> None:
         assert deal.net > 0
 
 
-@pairs
-async def test_second_leg_is_rejected(tmp_path: Path, buy: str, sell: str) -> None:
+@pytest.mark.parametrize(
+    ("buy", "sell", "road"), [(*pair, road) for pair in NEAR for road in ("rest", "websocket")] + [(*PAIRS[2], "auto")]
+)
+async def test_second_leg_is_rejected(tmp_path: Path, buy: str, sell: str, road: str) -> None:
     """What was bought is sold again."""
-    async with staged(tmp_path, buy, sell) as stage:
+    async with staged(tmp_path, buy, sell, account=by(road)) as stage:
         stage.before(0, lambda: stage.world.fault(sell, FaultKind.REJECT_ORDER))
         stage.world.spread(buy, sell)
         await stage.settled()

@@ -244,7 +244,8 @@ async def test_a_halted_deal_goes_on_when_a_venue_is_there_again(
 ) -> None:
     """Entries stop meanwhile, in all other groups too."""
     monkeypatch.setattr(residuals, "HALTED_AGAIN_MS", 300)
-    async with staged(tmp_path, BUY, SELL, symbols=("BTC/USDT", "ETH/USDT")) as stage:
+    hasty = msgspec.structs.replace(ROOMY, unhedged_ms_max=400)
+    async with staged(tmp_path, BUY, SELL, symbols=("BTC/USDT", "ETH/USDT"), risk=hasty) as stage:
         world = stage.world
         stage.before(0, lambda: world.fault(SELL, FaultKind.HALT, seconds=60, target="BTC"))
         world.when_filled(BUY, lambda: world.fault(BUY, FaultKind.HALT, seconds=60, target="BTC"))

@@ -19,21 +19,29 @@ from oneprice.trade.settings import CarrySettings, CrossSettings, MakerSettings,
 NO_CROSS = CrossSettings(enabled=False)
 CYCLES = Strategies(cross=NO_CROSS, triangular=TriangularSettings(enabled=True))
 HOLDS = Strategies(cross=NO_CROSS, carry=CarrySettings(enabled=True, exit_net_bps=1.0, hold_s_expected=60.0))
-MAKES = Strategies(
-    cross=NO_CROSS,
-    maker=MakerSettings(
-        enabled=True,
-        post=("gate-spot",),
-        hedge=("binance-spot",),
-        symbols=("BTC/USDT",),
-        order_notional=Decimal(1_000),
-        min_net_bps=3.0,
-        requote_bps=2.0,
-        rest_ms_min=20,
-        requotes_per_minute_max=600,
-    ),
-)
+
+
+def makes(post: str, hedge: str) -> Strategies:
+    """Quotes on `post`, hedged on `hedge`."""
+    return Strategies(
+        cross=NO_CROSS,
+        maker=MakerSettings(
+            enabled=True,
+            post=(post,),
+            hedge=(hedge,),
+            symbols=("BTC/USDT",),
+            order_notional=Decimal(1_000),
+            min_net_bps=3.0,
+            requote_bps=2.0,
+            rest_ms_min=20,
+            requotes_per_minute_max=600,
+        ),
+    )
+
+
 POST, HEDGE = "gate-spot", "binance-spot"
+MAKES = makes(POST, HEDGE)
+makers = pytest.mark.parametrize(("post", "hedge"), [(POST, HEDGE), (HEDGE, POST)])
 TELL_FUNDING = ("binance-usdm", "gate-usdm")
 """Their private streams say why a balance has moved; MEXC's does not."""
 TRIANGLE = ("BTC/USDT", "ETH/USDT", "ETH/BTC")
@@ -151,10 +159,10 @@ async def test_two_perpetuals_are_held_against_each_other(tmp_path: Path) -> Non
 # ---------------------------------------------------------------------- quotes
 
 
-async def quotes(stage: Stage) -> None:
+async def quotes(stage: Stage, post: str = POST) -> None:
     """One stands on each side."""
-    account = stage.world.account(POST)
-    await stage.until(lambda: len(stage.world.desk(POST).open_orders(account)) == 2, why="two quotes stand")
+    account = stage.world.account(post)
+    await stage.until(lambda: len(stage.world.desk(post).open_orders(account)) == 2, why="two quotes stand")
     await stage.until(lambda: all(one.venue_order_id for one in stage.ledger.orders.values()))
 
 
@@ -195,14 +203,15 @@ async def test_a_quote_follows_the_hedges_book(tmp_path: Path) -> None:
         await check(stage, armed=False)
 
 
-async def test_a_fill_meets_the_cancel_of_its_quote(tmp_path: Path) -> None:
+@makers
+async def test_a_fill_meets_the_cancel_of_its_quote(tmp_path: Path, post: str, hedge: str) -> None:
     """The fill was there first, and is told last."""
-    async with staged(tmp_path, POST, HEDGE, strategies=MAKES) as stage:
+    async with staged(tmp_path, post, hedge, strategies=makes(post, hedge)) as stage:
         world = stage.world
-        await quotes(stage)
-        world.fault(POST, FaultKind.LATE_REPORT, count=50, delay_ms=200)
-        quote = world.desk(POST).open_orders(world.account(POST))[0]
-        world.take(POST, quote, "0.5")
+        await quotes(stage, post)
+        world.fault(post, FaultKind.LATE_REPORT, count=50, delay_ms=200)
+        quote = world.desk(post).open_orders(world.account(post))[0]
+        world.take(post, quote, "0.5")
         await stage.trader.stop("enough")
         await check(stage, armed=False)
         assert DealOutcome.HEDGED in stage.traded()

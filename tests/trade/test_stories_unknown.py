@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.trade.invariants import check
-from tests.trade.stage import HASTY, Stage, staged
-from tests.trade.test_stories_fills import NEAR
-from tests.trade.test_stories_strategies import HEDGE, MAKES, POST, quotes
+from tests.trade.stage import Stage, staged
+from tests.trade.test_stories_fills import NEAR, by, roads
+from tests.trade.test_stories_strategies import makers, makes, quotes
 from tests.trade.witness import our_id
 
 from oneprice.ledger.records import OrderTold
@@ -20,12 +20,9 @@ from oneprice.model import OrderStatus
 from oneprice.model.deals import DealOutcome
 from oneprice.sim.faults import FaultKind
 from oneprice.sim.orders import EndedBy
+from oneprice.trade import netting
 
-BY_REST = msgspec.structs.replace(HASTY, order_path="rest")
 near = pytest.mark.parametrize(("buy", "sell"), NEAR)
-ways = pytest.mark.parametrize(
-    ("buy", "sell", "path"), [(*NEAR[0], "rest"), (*NEAR[1], "rest"), (*NEAR[0], "websocket")]
-)
 
 
 def unknown(stage: Stage) -> list[str]:
@@ -34,10 +31,10 @@ def unknown(stage: Stage) -> list[str]:
     return [one.client_order_id for one in told if one.status is OrderStatus.UNKNOWN]
 
 
-@ways
-async def test_an_ack_is_lost_and_the_order_has_filled(tmp_path: Path, buy: str, sell: str, path: str) -> None:
+@roads
+async def test_an_ack_is_lost_and_the_order_has_filled(tmp_path: Path, buy: str, sell: str, road: str) -> None:
     """The private stream, or a question, tells of it."""
-    async with staged(tmp_path, buy, sell, account=msgspec.structs.replace(HASTY, order_path=path)) as stage:
+    async with staged(tmp_path, buy, sell, account=by(road)) as stage:
         stage.before(0, lambda: stage.world.fault(sell, FaultKind.LOST_ACK))
         stage.world.spread(buy, sell)
         await stage.settled()
@@ -45,16 +42,19 @@ async def test_an_ack_is_lost_and_the_order_has_filled(tmp_path: Path, buy: str,
         assert stage.traded() == [DealOutcome.CAPTURED]
 
 
-@near
-async def test_an_ack_and_all_reports_are_lost_and_the_order_has_filled(tmp_path: Path, buy: str, sell: str) -> None:
+def silence(stage: Stage, market: str) -> None:
+    """An exchange answers the next order with nothing, and tells nothing of any."""
+    stage.world.fault(market, FaultKind.LOST_ACK)
+    stage.world.fault(market, FaultKind.LOST_REPORT, count=100)
+
+
+@roads
+async def test_an_ack_and_all_reports_are_lost_and_the_order_has_filled(
+    tmp_path: Path, buy: str, sell: str, road: str
+) -> None:
     """Only a question by its id finds it."""
-    async with staged(tmp_path, buy, sell) as stage:
-
-        def silence() -> None:
-            stage.world.fault(sell, FaultKind.LOST_ACK)
-            stage.world.fault(sell, FaultKind.LOST_REPORT, count=100)
-
-        stage.before(0, silence)
+    async with staged(tmp_path, buy, sell, account=by(road)) as stage:
+        stage.before(0, lambda: silence(stage, sell))
         stage.world.spread(buy, sell)
         await stage.settled()
         await check(stage)
@@ -62,10 +62,25 @@ async def test_an_ack_and_all_reports_are_lost_and_the_order_has_filled(tmp_path
         assert stage.traded() == [DealOutcome.CAPTURED]
 
 
-@ways
-async def test_a_request_is_lost(tmp_path: Path, buy: str, sell: str, path: str) -> None:
+@roads
+async def test_an_ack_is_lost_and_the_order_has_not_filled(tmp_path: Path, buy: str, sell: str, road: str) -> None:
+    """It came too late for its price. Once that is certain, what the other leg bought is sold."""
+    async with staged(tmp_path, buy, sell, account=by(road)) as stage:
+        stage.before(0, lambda: (silence(stage, sell), stage.world.ask_down(sell, "0.6")))
+        stage.world.spread(buy, sell)
+        await stage.settled()
+        await check(stage)
+        second = stage.world.witness.sent[1]
+        assert unknown(stage)[0] == second
+        [truth] = [one for one in stage.world.orders(sell) if our_id(one.client_order_id) == second]
+        assert truth.filled_lots == 0
+        assert stage.traded() == [DealOutcome.HEDGED]
+
+
+@roads
+async def test_a_request_is_lost(tmp_path: Path, buy: str, sell: str, road: str) -> None:
     """It never came: once that is certain, what the other leg bought is sold."""
-    async with staged(tmp_path, buy, sell, account=msgspec.structs.replace(HASTY, order_path=path)) as stage:
+    async with staged(tmp_path, buy, sell, account=by(road)) as stage:
         stage.before(0, lambda: stage.world.fault(sell, FaultKind.LOST_REQUEST))
         stage.world.spread(buy, sell)
         await stage.until(lambda: unknown(stage), why="its outcome is unknown")
@@ -88,7 +103,7 @@ async def test_both_requests_are_lost(tmp_path: Path) -> None:
 @near
 async def test_too_many_requests_between_the_legs(tmp_path: Path, buy: str, sell: str) -> None:
     """429 for the second leg: it was not taken, and the exchange is left in peace for a while."""
-    async with staged(tmp_path, buy, sell, account=BY_REST) as stage:
+    async with staged(tmp_path, buy, sell, account=by("rest")) as stage:
         stage.before(0, lambda: stage.world.fault(sell, FaultKind.RATE_LIMIT, count=1, target="order"))
         stage.world.spread(buy, sell)
         await stage.settled(within_s=15)
@@ -128,32 +143,35 @@ async def test_connections_hang_while_both_orders_are_out(tmp_path: Path) -> Non
     """Half-open: nothing is read, written or closed for a second."""
     buy, sell = NEAR[0]
     async with staged(tmp_path, buy, sell) as stage:
-        stage.world.fault(sell, FaultKind.HALF_OPEN, seconds=1.0)
+        stage.world.fault(sell, FaultKind.HALF_OPEN, seconds=0.6)
         await asyncio.sleep(0.02)
         stage.world.spread(buy, sell)
         await stage.until(lambda: unknown(stage), why="its outcome is unknown")
-        await asyncio.sleep(1.0)
         await stage.settled()
         await check(stage)
 
 
 @pytest.mark.parametrize("when", ["at once", "later"])
-async def test_a_fill_comes_after_the_end_of_its_order(tmp_path: Path, when: str) -> None:
+@makers
+async def test_a_fill_comes_after_the_end_of_its_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, post: str, hedge: str, when: str
+) -> None:
     """A venue says canceled, and fills it all the same: it is booked, told as an alarm, and made equal."""
-    async with staged(tmp_path, POST, HEDGE, strategies=MAKES) as stage:
+    monkeypatch.setattr(netting, "NET_AFTER_MS", 100)
+    async with staged(tmp_path, post, hedge, strategies=makes(post, hedge)) as stage:
         world, tracker = stage.world, stage.trader.tracker
-        await quotes(stage)
-        truth = world.desk(POST).open_orders(world.account(POST))[0]
+        await quotes(stage, post)
+        truth = world.desk(post).open_orders(world.account(post))[0]
         name = our_id(truth.client_order_id)
         known = stage.ledger.orders[name]
         stage.trader.desk.switches.stop_entries("the story", "no more quotes")
-        lie = stage.trader.desk.accounts[POST].view.get(tracker.ref(known))  # type: ignore[attr-defined]
-        tracker.on_order(POST, msgspec.structs.replace(lie, status=OrderStatus.CANCELED, reason="so it says"))
+        lie = stage.trader.desk.accounts[post].view.get(tracker.ref(known))  # type: ignore[attr-defined]
+        tracker.on_order(post, msgspec.structs.replace(lie, status=OrderStatus.CANCELED, reason="so it says"))
         assert known.intent.deal not in stage.ledger.deals, "nothing was filled: it is settled at once"
         if when == "later":
             await asyncio.sleep(0.3)
-        world.take(POST, truth, "0.5")
-        world.desk(POST).cancel(truth, world.venue(POST).server.now_ns(), EndedBy.VENUE)
+        world.take(post, truth, "0.5")
+        world.desk(post).cancel(truth, world.venue(post).server.now_ns(), EndedBy.VENUE)
         await stage.until(lambda: known.filled, why="the fill is known")
         await stage.until(lambda: abs(stage.ledger.carried.get("BTC", 0)) < Decimal("0.0001"), why="it is made equal")
         await stage.trader.stop("enough")

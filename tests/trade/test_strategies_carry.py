@@ -332,6 +332,25 @@ def test_a_position_that_another_closed_is_not_opened_again(scene: Scene) -> Non
     assert [listing_key(leg.listing) for leg in plan.legs] == ["a-spot:ABCUSDT"]
 
 
+def test_deals_that_hold_the_opposite_at_one_account_are_both_closed(scene: Scene) -> None:
+    """The account has nothing then: who closes first opens what the other one closes."""
+    scene.show(spot=(101, 102), perp=(99, 100), deep=1)
+    opposite = scene.entry()
+    first = scene.hold()
+    second = scene.floor.traded(opposite, state=DealState.HOLDING)
+    scene.show(spot=("100.60", "100.70"), perp=("100.50", "100.60"))
+    deals, key = scene.floor.ledger.deals, listing_key(scene.perp.info)
+    assert scene.floor.ledger.position(key) == 0
+    for number, reduces in ((first, False), (second, True)):
+        plan = scene.carry.close(number, deals[number], "flatten", 1)
+        assert plan is not None
+        perpetual = next(leg for leg in plan.legs if listing_key(leg.listing) == key)
+        assert (perpetual.quantity, perpetual.reduce_only) == (10, reduces)
+        scene.floor.traded(plan)
+        assert deals[number].positions() == {}
+    assert scene.floor.ledger.position(key) == 0
+
+
 def test_a_short_of_spot_is_bought_back_with_its_fee() -> None:
     scene = Scene()
     scene.show(spot=(101, 102), perp=(99, 100), deep=1)

@@ -50,11 +50,13 @@ class Witness:
 
     def watch(self, account: PrivateExchange, market: MarketData, age_ns_max: int) -> None:
         """See each order and cancel of an account before its first byte leaves."""
-        place, cancel, clock = account.place, account.cancel, account._clock
+        begin, cancel, clock = account.begin, account.cancel, account._clock
 
-        async def seen_place(order: NewOrder, *, hedge: bool = False) -> Order:
+        def seen_begin(order: NewOrder, *, hedge: bool = False) -> asyncio.Future[Order]:
             if self.is_dead:
-                raise NetworkError("the process is dead", Outcome.NOT_SENT)
+                unsent: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
+                unsent.set_exception(NetworkError("the process is dead", Outcome.NOT_SENT))
+                return unsent
             name, key = order.client_order_id, listing_key(order.listing)
             if name in self.sent:
                 self.broken.append(f"I2 {name} is sent a second time")
@@ -70,7 +72,7 @@ class Witness:
                 self.broken.append(f"I8 {name} leaves while {key} is {market.state(book).name}")
             elif not hedge and clock.monotonic_ns() - market.hub.times(book.number)[0] > age_ns_max:
                 self.broken.append(f"I8 {name} leaves by a book of {key} that is too old")
-            return await place(order, hedge=hedge)
+            return begin(order, hedge=hedge)
 
         async def seen_cancel(ref: OrderRef) -> Order | None:
             if self.is_dead:
@@ -79,7 +81,7 @@ class Witness:
             self.cancelled.append(name)
             return await cancel(ref)
 
-        account.place = seen_place  # type: ignore[method-assign]
+        account.begin = seen_begin  # type: ignore[method-assign]
         account.cancel = seen_cancel  # type: ignore[method-assign]
 
     # ---- at the exchange's door

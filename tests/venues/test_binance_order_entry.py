@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -36,8 +37,12 @@ from oneprice.model import (
     Side,
     Symbol,
     SymbolInfo,
+    TimeInForce,
 )
 from oneprice.venues.binance import VENUE
+from oneprice.venues.binance.order_commands import OrderCommands
+from oneprice.venues.binance.orders import parameters
+from oneprice.venues.binance.signing import Signing
 from oneprice.venues.kit import Closing, Credentials, EntryAnswer, EntryReady, Hosts, OrderEntry, Pong, Refusal
 
 D = Decimal
@@ -267,3 +272,46 @@ def test_any_bytes_are_answers_or_an_error(payload: bytes) -> None:
     except InvalidResponseError:
         told, refused = [], True
     assert refused or isinstance(told, list)
+
+
+AMOUNTS = st.decimals(D("0.00000001"), D(10_000_000), places=8)
+
+
+@given(
+    kind=st.sampled_from([MarketKind.SPOT, MarketKind.USDM]),
+    side=st.sampled_from(Side),
+    order_type=st.sampled_from([OrderType.LIMIT, OrderType.LIMIT_MAKER]),
+    time_in_force=st.sampled_from(TimeInForce),
+    reduces=st.booleans(),
+    quantity=AMOUNTS,
+    price=AMOUNTS,
+    symbol=st.sampled_from(["BTCUSDT", "币安人生USDT", "100%USDT"]),
+    number=st.integers(1, 10**9),
+)
+def test_an_order_from_its_template_is_the_order_that_is_signed_as_a_whole(
+    kind: MarketKind,
+    side: Side,
+    order_type: OrderType,
+    time_in_force: TimeInForce,
+    reduces: bool,
+    quantity: Decimal,
+    price: Decimal,
+    symbol: str,
+    number: int,
+) -> None:
+    signing = Signing(Credentials(KEY, SECRET))
+    commands = OrderCommands(VENUE, kind, signing)
+    for name in ("first", "the-second"):  # the template is made for the first
+        order = NewOrder(
+            listing=msgspec.structs.replace(listing(kind), venue_symbol=symbol),
+            side=side,
+            client_order_id=name,
+            type=order_type,
+            quantity=quantity,
+            price=price,
+            time_in_force=time_in_force,
+            reduce_only=reduces and kind is MarketKind.USDM,
+        )
+        asked = signing.parameters(parameters(order, VENUE, kind), T_NS)
+        expected = {"id": str(number), "method": "order.place", "params": asked}
+        assert json.loads(commands.place(order, number, T_NS)) == expected

@@ -11,6 +11,7 @@ pub mod event;
 pub mod fault;
 mod feed;
 pub mod hub;
+pub mod journal;
 mod json;
 mod levels;
 pub mod listing;

@@ -10,6 +10,8 @@ use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
+mod records;
+
 type PlainTop = (u64, u64, u64, u64, u64);
 
 /// Books and scan of many listings, fed by many connections.
@@ -227,5 +229,7 @@ fn plain_event<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyTup
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<records::Reader>()?;
+    module.add_function(wrap_pyfunction!(records::seal, module)?)?;
     module.add_class::<Hub>()
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +16,7 @@ from oneprice.cli.places import engine_folder
 if TYPE_CHECKING:
     from oneprice.ledger.journal import Recovered
     from oneprice.ledger.ledger import Ledger
+    from oneprice.ledger.records import AnyRecord
 
 F = TypeVar("F", bound=Callable[..., Any])
 Told = dict[str, Any]
@@ -76,7 +78,7 @@ class FromJournal:
         return {
             "mode": ledger.mode,
             "run": ledger.run,
-            "home": home_of(ledger, records),
+            "home": home_of(records),
             "ended_well": bool(records) and self.recovered.clean_end,
             "journal": self.recovered.words,
             "last_wall_ns": records[-1].wall_ns if records else 0,
@@ -107,44 +109,69 @@ class FromJournal:
         return {"deals": rows + [settled_row(one) for one in reversed(settled)]}
 
     def pnl(self) -> Told:
-        """At the marks of the last settlements: without an engine nobody watches prices."""
+        """At what assets were last worth: without an engine nobody watches prices."""
         import msgspec
 
         from oneprice.ledger.pnl import pnl_view
+        from oneprice.trade.telling import held_rows
 
-        home, marks = home_of(self.ledger, self.recovered.records), last_marks(self.recovered.records)
-        told: Told = msgspec.to_builtins(pnl_view(self.ledger, home, lambda asset: marks.get((asset, home))))
-        return told
+        home, worth = home_of(self.recovered.records), LastWorth()
+        for record in self.recovered.records:
+            worth.hear(record)
+        told: Told = msgspec.to_builtins(pnl_view(self.ledger, home, worth.mark(home)))
+        return {**told, "held": held_rows(self.ledger, worth.price, home)}
 
 
-def home_of(ledger: Ledger, records: list[Any]) -> str:
-    """The asset that the last run counted in."""
+def home_of(records: Sequence[AnyRecord]) -> str:
+    """The asset that the last run counted in: as its settings say, else the one that most deals count in."""
     import msgspec
 
-    from oneprice.ledger.records import RunStarted
+    from oneprice.ledger.records import DealOpened, RunStarted
 
+    homes: Counter[str] = Counter()
     for record in reversed(records):
-        if type(record) is RunStarted:
+        if type(record) is DealOpened:
+            homes[record.home] += 1
+        elif type(record) is RunStarted:
             try:
                 return str(msgspec.json.decode(record.config)["base_currency"])
             except (msgspec.DecodeError, KeyError, TypeError):
                 break
-    return next((one.home for one in ledger.settled), "USDT")
+    return homes.most_common(1)[0][0] if homes else "USDT"
 
 
-def last_marks(records: list[Any]) -> dict[tuple[str, str], Decimal]:
-    """What assets were last worth, by (asset, home), as settlements have told."""
-    from oneprice.ledger.records import DealOpened, DealSettled
+class LastWorth:
+    """What assets were last worth, as settlements and our own fills on spot have told. It hears records in their
+    order."""
 
-    homes: dict[int, str] = {}
-    marks: dict[tuple[str, str], Decimal] = {}
-    for record in records:
-        if type(record) is DealOpened:
-            homes[record.deal] = record.home
+    def __init__(self) -> None:
+        self._marks: dict[tuple[str, str], Decimal] = {}
+        self._homes: dict[int, str] = {}
+        self._spot: dict[str, tuple[str, str]] = {}
+
+    def hear(self, record: AnyRecord) -> None:
+        """One more."""
+        from oneprice.ledger.records import DealOpened, DealSettled, FillTold, ListingKnown
+
+        if type(record) is ListingKnown:
+            if not record.is_perpetual and record.multiplier == 1:
+                self._spot[record.listing] = (record.base, record.quote)
+        elif type(record) is FillTold:
+            if (pair := self._spot.get(record.listing)) is not None:
+                self._marks[pair] = record.price
+        elif type(record) is DealOpened:
+            self._homes[record.deal] = record.home
         elif type(record) is DealSettled:
-            home = homes.pop(record.deal, "")
-            marks.update(((asset, home), price) for asset, price in record.marks)
-    return marks
+            home = self._homes.pop(record.deal, "")
+            self._marks.update(((asset, home), price) for asset, price in record.marks)
+
+    def price(self, asset: str, home: str) -> Decimal | None:
+        """Home units for one of the asset; None when nothing has told."""
+        return Decimal(1) if asset == home else self._marks.get((asset, home))
+
+    def mark(self, home: str) -> Callable[[str], Decimal | None]:
+        """`price` in this home."""
+        return lambda asset: self.price(asset, home)
 
 
 def killed(folder: Path) -> str:

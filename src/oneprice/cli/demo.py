@@ -16,13 +16,13 @@ import msgspec
 
 from oneprice.cli.demo_trading import HOME, RUNS, Ended, Trading, new_folder, order_faults, trading
 from oneprice.cli.durations import DURATION
+from oneprice.cli.heard import deal_line
 from oneprice.errors import VenueUnavailableError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from oneprice.cli.faults import Fault
-    from oneprice.ledger.deals import SettledDeal
     from oneprice.market import MarketConfig, MarketData, MarketView
     from oneprice.observe import News, Tally, Tiding
     from oneprice.sim.cluster import SimCluster
@@ -188,9 +188,11 @@ def _look(market: MarketData, gathered: Run) -> list[Tiding]:
     gathered.last = view
     gathered.tally.take(view)
     assert gathered.trading is not None
-    for deal in gathered.trading.new_deals():
-        if deal.outcome.value != "missed":
+    for deal in gathered.trading.heard.new_deals():
+        if gathered.options.plain:  # the screen shows deals in a table
             gathered.news.tell(view.wall_ns, deal_line(deal), good=deal.net > 0)
+    for text in gathered.trading.heard.new_alarms():
+        gathered.news.tell(view.wall_ns, text)
     return gathered.news.take(view)
 
 
@@ -198,15 +200,16 @@ async def _screen(market: MarketData, gathered: Run, console: Console) -> None:
     """The live screen. It is written in a thread, so that a terminal that hangs holds up nothing else."""
     from rich.live import Live
 
-    from oneprice.observe import draw
+    from oneprice.cli.board import draw_board
 
+    title = f"SIMULATED seed {gathered.options.seed}  {_ending(gathered.options)}"
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             _look(market, gathered)
             assert gathered.last is not None
             assert gathered.trading is not None
-            title = f"SIMULATED  {gathered.trading.headline()}  {_ending(gathered.options)}"
-            picture = draw(gathered.last, gathered.news.tidings, title, *console.size)
+            board = gathered.trading.board()
+            picture = draw_board(board, gathered.last, gathered.news.tidings, title, *console.size)
             await asyncio.to_thread(live.update, picture, refresh=True)
             await asyncio.sleep(LOOK_EVERY_S)
 
@@ -249,14 +252,17 @@ def _close(gathered: Run, console: Console) -> None:
     """The summary: a table for people, or one JSON object."""
     from oneprice.live.disk import LiveDisk
     from oneprice.observe import WIDE, markets_table, summary_table
-    from oneprice.report import write_report
+    from oneprice.report import keep_summary, write_report
+    from oneprice.trading import runs_folder
 
     view = gathered.last
     if view is None or gathered.ended is None:
         console.print("stopped before anything was traded", highlight=False)
         return
     options = gathered.options
-    gathered.report = write_report(LiveDisk(), options.folder, gathered.ended.summary(options.seed, view.markets))
+    disk, summary = LiveDisk(), gathered.ended.summary(options.seed, view.markets)
+    keep_summary(disk, runs_folder(options.folder) / "000001", summary)
+    gathered.report = write_report(disk, options.folder, summary)
     totals = gathered.tally.totals()
     if gathered.options.as_json:
         click.echo(msgspec.json.encode(_told(gathered, view)).decode())
@@ -278,15 +284,6 @@ def _close(gathered: Run, console: Console) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(f"report {gathered.report}", highlight=False, markup=False, soft_wrap=True)
     console.print("\nSIMULATED: prices, books and profits above are not real.", highlight=False)
-
-
-def deal_line(deal: SettledDeal) -> str:
-    """A settled deal in a line."""
-    took_ms = (deal.settled_ns - deal.opened_ns) / 1e6
-    return (
-        f"deal {deal.deal} {deal.strategy} {deal.group} {deal.outcome.value}: {deal.net:+.4f} {deal.home}, "
-        f"expected {deal.expected_net:+.4f}, {took_ms:,.0f} ms ({deal.reason})"
-    )
 
 
 def ending_lines(ended: Ended) -> list[str]:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import datetime as dt
 import itertools
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,11 +15,12 @@ from typing import TYPE_CHECKING
 import aiohttp
 import msgspec
 
+from oneprice.cli.heard import Heard
 from oneprice.cli.simulated import Truth, balance_change, read_truth, simulated_accounts
 
 if TYPE_CHECKING:
     from oneprice.app import Ports
-    from oneprice.ledger.deals import SettledDeal
+    from oneprice.cli.board import Board
     from oneprice.market import MarketData, MarketRow
     from oneprice.report import RunSummary
     from oneprice.sim.cluster import SimCluster
@@ -105,22 +105,21 @@ class Trading:
     cluster: SimCluster
     before: Truth
     began_ns: int
-    told: int = 0
-
-    def new_deals(self) -> list[SettledDeal]:
-        """Settled since the last call."""
-        ledger = self.trader.ledger
-        fresh = ledger.deals_settled - self.told
-        self.told = ledger.deals_settled
-        return list(ledger.settled)[-fresh:] if fresh else []
+    heard: Heard
 
     def headline(self) -> str:
-        """For the screen's first line."""
+        """For a plain line."""
         from oneprice.trade.telling import pnl
 
-        ledger = self.trader.ledger
-        traded = sum(one.outcome.value != "missed" for one in ledger.settled)
-        return f"{traded} deals  {pnl(self.trader, HOME).total:+.2f} {HOME}  {len(ledger.deals)} open"
+        traded = self.heard.outcomes.total() - self.heard.outcomes["missed"]
+        open_deals = len(self.trader.ledger.deals)
+        return f"{traded} deals  {pnl(self.trader, HOME).total:+.2f} {HOME}  {open_deals} open"
+
+    def board(self) -> Board:
+        """For the screen."""
+        from oneprice.cli.board import board_of
+
+        return board_of(self.trader, self.heard, HOME)
 
     async def end(self, tell: Callable[[str], None]) -> Ended:
         """Stop, close what is held, and hold the exchanges' balances against ours. `tell` hears what it waits for."""
@@ -142,7 +141,7 @@ class Trading:
             seconds=seconds,
             stages=list(self.trader.stages),
             refusals=dict(self.trader.refusals),
-            outcomes=dict(Counter(one.outcome.value for one in self.trader.ledger.settled)),
+            outcomes=dict(self.heard.outcomes),
             pnl=view.total,
             balance_change=change,
             residuals=residuals(self.trader, HOME),
@@ -229,7 +228,7 @@ async def trading(
     run = TradeRun("simulated", folder, settings, config_text(settings), "demo", accounts)
     before = await read_truth(cluster)
     async with open_trader(run, market, ports, LiveDisk()) as trader:
-        yield Trading(trader, cluster, before, ports.clock.monotonic_ns())
+        yield Trading(trader, cluster, before, ports.clock.monotonic_ns(), Heard(trader))
 
 
 async def order_faults(cluster: SimCluster) -> None:

@@ -67,6 +67,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "pnl": Entry("oneprice.cli.pnl:pnl", "Profit and loss, by venue, asset and strategy."),
     "record": Entry("oneprice.cli.record:record", "Record raw frames of live venues."),
     "replay": Entry("oneprice.cli.replay:replay", "Play a recording through the engine."),
+    "report": Entry("oneprice.cli.report:report", "Write a run's report: page with pictures, Markdown, CSV."),
     "run": Entry("oneprice.cli.run:run", "Trade: on paper, simulated, or live if all agree."),
     "scan": Entry("oneprice.cli.scan:scan", "Find net spreads, on live public data or on recordings."),
     "sim": Entry("oneprice.cli.sim:sim", "Serve simulated exchanges and switch their faults."),

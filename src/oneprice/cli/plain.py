@@ -49,6 +49,17 @@ def money(amount: str | Decimal) -> str:
     return f"{value:+,.6f}".rstrip("0").rstrip(".") if value else "0"
 
 
+def short(amount: Decimal) -> str:
+    """With its sign, in a few figures: `+1.04`, `-0.0031`, `+0.00000123`, `0`; for screens."""
+    if not amount:
+        return "0"
+    digits = 2 if abs(amount) >= 1 else 4 if abs(amount) >= Decimal("0.001") else 8
+    text = f"{amount:+,.{digits}f}"
+    if digits == 8:
+        text = text.rstrip("0")
+    return text if any(digit in "123456789" for digit in text) else f"{amount:+.1e}"
+
+
 def figure(amount: str | Decimal) -> str:
     """Without an exponent, and without zeros at its end."""
     text = f"{Decimal(amount):f}"

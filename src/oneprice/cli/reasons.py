@@ -228,9 +228,9 @@ def show_opportunity(told: Told) -> None:
     if told["deal"]:
         click.echo(f"taken    by deal {told['deal']}: oneprice why {told['deal']}")
     else:
-        click.echo(
-            f"stopped  {told['gate']}: {told['why']}" if told["gate"] else "stopped  nobody looked at it in time"
-        )
+        click.echo(f"stopped  {told['gate']}: {told['why']}")
+    still = "it still stood when this was written"
+    click.echo(f"ended    {told['ended'] or ('not told' if told['is_over'] else still)}")
     if told["gates"]:
         counts = ", ".join(f"{gate} {count}" for gate, count in told["gates"].items())
         click.echo(f"gates    {counts} (times)")

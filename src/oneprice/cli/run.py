@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--sim", "sims", multiple=True, metavar="VENUE=URL", help="A simulated exchange instead of the venue.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Of simulated exchanges that are started here.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output at the end.")
+@click.option("--plain", is_flag=True, help="Lines instead of a live screen, as without a terminal.")
 def run(
     config: Path | None,
     data_dir: Path | None,
@@ -40,6 +41,7 @@ def run(
     sims: tuple[str, ...],
     seed: int,
     as_json: bool,
+    plain: bool,
 ) -> int:
     """Trade as the configuration says, until Ctrl-C, `oneprice stop`, or the time is over.
 
@@ -55,7 +57,7 @@ def run(
     loaded = load(required_config(config), os.environ)
     folder = data_folder(data_dir, loaded)
     _guard(loaded, LiveWord(live, amount), sims, folder)
-    return run_loop(trade(Order(loaded, folder, seconds or 0.0, sims, seed, as_json)))
+    return run_loop(trade(Order(loaded, folder, seconds or 0.0, sims, seed, as_json, plain)))
 
 
 def _guard(loaded: Loaded, word: LiveWord, sims: tuple[str, ...], folder: Path) -> None:

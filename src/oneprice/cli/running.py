@@ -22,19 +22,17 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from oneprice.app import Ports
+    from oneprice.cli.heard import Heard
+    from oneprice.cli.watching import Shown
     from oneprice.config import Loaded
     from oneprice.ledger.ledger import Ledger
     from oneprice.market import MarketData
+    from oneprice.report import RunSummary
     from oneprice.trade.account import TradingAccount
     from oneprice.trade.trader import Trader
     from oneprice.venues.kit import Credentials, Hosts
 
 EXIT_HALTED, EXIT_INTERRUPTED = 4, 130
-LOOK_EVERY_S = 0.25
-LINE_EVERY_S = 10.0
-KILLED_WITHIN_S = 20.0
-DEALS_TOLD_MAX = 20
-"""Of one look; a run that settles more in a quarter of a second shows the last."""
 
 Accounts = Callable[["MarketData", "Ledger"], Mapping[str, "TradingAccount"]]
 
@@ -49,6 +47,12 @@ class Order:
     sims: tuple[str, ...]
     seed: int
     as_json: bool
+    plain: bool = False
+
+    @property
+    def shows_screen(self) -> bool:
+        """Whether somebody sits at a terminal and wants one."""
+        return not (self.plain or self.as_json) and sys.stdout.isatty()
 
 
 async def trade(order: Order) -> int:
@@ -57,7 +61,7 @@ async def trade(order: Order) -> int:
     from oneprice.cli.feeds import until_answered
     from oneprice.cli.grounds import hosts_for, keys_for
 
-    settings = order.loaded.settings
+    settings, ended = order.loaded.settings, Ended(order)
     _require_free(order.folder)
     if settings.mode == "simulated" and not order.sims:
         set_aside(order)
@@ -73,7 +77,9 @@ async def trade(order: Order) -> int:
                     click.echo(f"warning: {line}", err=True)
                 accounts = _accounts(order, hosts, keys, ports)
                 async with open_engine(order, market, ports, accounts) as trader:
-                    return await _oversee(order, trader)
+                    code = await _oversee(order, trader, ended)
+        ended.write()
+        return code
     finally:
         await ports.network.close()
 
@@ -187,32 +193,56 @@ def set_aside(order: Order) -> None:
 # ---------------------------------------------------------------------- while it runs
 
 
-async def _oversee(order: Order, trader: Trader) -> int:
-    """Trade until the time is over or somebody ends it; then tell."""
+async def _oversee(order: Order, trader: Trader, ended: Ended) -> int:
+    """Trade until the time is over or somebody ends it; then tell. The exit code."""
+    from oneprice.cli.heard import Heard
+    from oneprice.cli.watching import end_when_killed, watch
     from oneprice.trade.control import ControlServer
     from oneprice.trade.steering import Steering
 
     home = order.loaded.settings.base_currency
-    steering = Steering(trader, home)
+    steering, heard = Steering(trader, home), Heard(trader)
+    ended.begin(trader)
     interrupted = False
     with _signals(trader):
         async with ControlServer(order.folder, steering):
-            lines = asyncio.create_task(_lines(order, trader, steering))
+            beside = [asyncio.create_task(watch(trader, _shown(order, trader, heard)))]
+            beside.append(asyncio.create_task(end_when_killed(trader)))
             try:
                 await trader.run(order.seconds)
             except asyncio.CancelledError:
                 interrupted = True
                 _uncancel()
             try:
-                ended = trader.ended or "interrupted"
+                reason = trader.ended or "interrupted"
                 if not steering.endings and not trader.desk.switches.kill:
-                    _say(order, f"ending: {ended} ...")
-                    await trader.stop(ended)
+                    if not order.shows_screen:
+                        _say(order, f"ending: {reason} ...")
+                    await trader.stop(reason)
                 await asyncio.gather(*steering.endings)
             finally:
-                lines.cancel()
-                await asyncio.gather(lines, return_exceptions=True)
-    return _tell(order, trader, steering, interrupted)
+                for task in beside:
+                    task.cancel()
+                over = await asyncio.gather(*beside, return_exceptions=True)
+    ended.take(trader)
+    for failure in over:  # a screen that broke has not kept the run from its end
+        if isinstance(failure, Exception) and not isinstance(failure, OSError):
+            raise failure
+    return _tell(order, trader, steering, heard, interrupted)
+
+
+def _shown(order: Order, trader: Trader, heard: Heard) -> Shown:
+    """A screen, or lines."""
+    from oneprice.cli.watching import Lines, Screen
+
+    settings = order.loaded.settings
+    if not order.shows_screen:
+        return Lines(trader, heard, settings.base_currency, to_stderr=order.as_json)
+    from rich.console import Console
+
+    until = f"for {order.seconds:g} s, Ctrl-C ends" if order.seconds else "Ctrl-C ends"
+    title = f"{settings.mode.upper()} run {trader.ledger.run}  {until}"
+    return Screen(trader, heard, settings.base_currency, title, Console())
 
 
 @contextlib.contextmanager
@@ -233,79 +263,87 @@ def _uncancel() -> None:
     task.uncancel()
 
 
-async def _lines(order: Order, trader: Trader, steering: Any) -> None:
-    """Deals as they are settled, how it stands now and then; and the end of a run that was killed, once it is quiet."""
-    clock, ledger, switches = trader.desk.clock, trader.ledger, trader.desk.switches
-    told, next_line_ns, killed_ns, halted = ledger.deals_settled, 0, 0, ""
-    while True:
-        now_ns = clock.monotonic_ns()
-        fresh = min(ledger.deals_settled - told, DEALS_TOLD_MAX)
-        for deal in list(ledger.settled)[len(ledger.settled) - fresh :] if fresh else []:
-            _say(order, _deal_line(deal))
-        told = ledger.deals_settled
-        if switches.halt != halted:
-            halted = switches.halt
-            click.echo(f"HALTED: {halted}" if halted else "no longer halted", err=True)
-        if now_ns >= next_line_ns:
-            next_line_ns = now_ns + round(LINE_EVERY_S * 1e9)
-            _say(order, _state_line(trader, order.loaded.settings.base_currency))
-        if switches.kill:
-            if not killed_ns:
-                killed_ns = now_ns
-                click.echo(f"KILLED: {switches.kill}", err=True)
-            quiet = not ledger.deals and all(one.is_over for one in ledger.orders.values())
-            if quiet or (now_ns - killed_ns) / 1e9 > KILLED_WITHIN_S:
-                trader.end()
-        await clock.sleep(LOOK_EVERY_S)
-
-
-def _deal_line(deal: Any) -> str:
-    took_ms = (deal.settled_ns - deal.opened_ns) / 1e6
-    return (
-        f"deal {deal.deal}  {deal.strategy} {deal.group}  {deal.outcome.value}  {money(deal.net)} {deal.home}, "
-        f"expected {money(deal.expected_net)}, {took_ms:,.0f} ms" + (f"  ({deal.reason})" if deal.reason else "")
-    )
-
-
-def _state_line(trader: Trader, home: str) -> str:
-    from oneprice.trade.telling import pnl
-
-    ledger, market = trader.ledger, trader.desk.market
-    states = [market.state(book).name for book in market.books]
-    books = f"books {states.count('LIVE')}/{len(states)} live"
-    armed = "armed" if trader.desk.switches.armed else "not armed"
-    stopped = ", ".join(f"{gate} {count}" for gate, count in trader.refusals.most_common(3))
-    return (
-        f"{armed}  {books}  deals {ledger.deals_settled} settled, {len(ledger.deals)} open  "
-        f"{money(pnl(trader, home).total)} {home}" + (f"  stopped by {stopped}" if stopped else "")
-    )
-
-
 def _say(order: Order, text: str) -> None:
-    click.echo(text, err=order.as_json)
-    (sys.stderr if order.as_json else sys.stdout).flush()
+    from oneprice.cli.watching import say_line
+
+    say_line(text, to_stderr=order.as_json)
 
 
-def _tell(order: Order, trader: Trader, steering: Any, interrupted: bool) -> int:
+def _tell(order: Order, trader: Trader, steering: Any, heard: Heard, interrupted: bool) -> int:
     """The end: in words, or as one JSON object. Gives the exit code."""
-    from collections import Counter
-
     switches, ledger = trader.desk.switches, trader.ledger
-    outcomes = dict(Counter(one.outcome.value for one in ledger.settled))
     stopped = switches.kill or switches.halt
     code = EXIT_HALTED if stopped else EXIT_INTERRUPTED if interrupted else 0
+    page = str(order.folder / "runs" / f"{ledger.run:06d}" / "report.html")
     if order.as_json:
-        told = {**steering.status(), "running": False, "pnl": steering.pnl(), "deals_by_outcome": outcomes}
-        say({**told, "data": str(order.folder), "interrupted": interrupted, "exit_code": code})
+        told = {**steering.status(), "running": False, "pnl": steering.pnl(), "deals_by_outcome": dict(heard.outcomes)}
+        say({**told, "data": str(order.folder), "report": page, "interrupted": interrupted, "exit_code": code})
         return code
-    settled = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items())) or "none"
     home = order.loaded.settings.base_currency
+    told = steering.pnl()
     click.echo(f"ended: {trader.ended or 'interrupted'}")
-    click.echo(f"deals: {settled}; profit since the folder's first run {money(steering.pnl()['total'])} {home}")
-    for row in steering.pnl()["held"]:
+    click.echo(f"deals: {heard.traded()}; profit since the folder's first run {money(told['total'])} {home}")
+    for row in told["held"]:
         click.echo(f"held:  {figure(row['amount'])} {row.get('asset') or row['listing']} ({row['why']})")
     if stopped:
         click.echo(f"stopped by risk: {stopped}", err=True)
     if ledger.deals:
         click.echo(f"open:  {len(ledger.deals)} deals; the next run goes on with them")
+    click.echo(f"report: {page}")
     return code
+
+
+@dataclass
+class Ended:
+    """What only the engine knew of its run, for the report, which is written once the run's files are whole."""
+
+    order: Order
+    total_before: Decimal | None = None
+    began_ns: int = 0
+    run: int = 0
+    summary: RunSummary | None = None
+
+    def begin(self, trader: Trader) -> None:
+        """It is armed."""
+        from oneprice.trade.telling import pnl
+
+        self.run, self.began_ns = trader.ledger.run, trader.desk.clock.monotonic_ns()
+        self.total_before = pnl(trader, self.order.loaded.settings.base_currency).total
+
+    def take(self, trader: Trader) -> None:
+        """It is over."""
+        import msgspec
+
+        from oneprice.cli.reporting import title_of
+        from oneprice.ledger.exact import minus
+        from oneprice.report import RunSummary
+        from oneprice.trade.telling import pnl, residuals
+
+        assert self.total_before is not None
+        settings, clock = self.order.loaded.settings, trader.desk.clock
+        home = settings.base_currency
+        self.summary = RunSummary(
+            title=title_of(settings.mode, self.run),
+            home=home,
+            seconds=(clock.monotonic_ns() - self.began_ns) / 1e9,
+            pnl=minus(pnl(trader, home).total, self.total_before),
+            residuals=residuals(trader, home),
+            stages=list(trader.stages),
+            refusals=dict(trader.refusals),
+            markets=[msgspec.to_builtins(row) for row in trader.desk.market.view(nearest=0, history=0).markets],
+        )
+
+    def write(self) -> None:
+        """The report, into the run's own folder. A disk that cannot take it is told, and nothing else."""
+        from oneprice.live.disk import LiveDisk
+        from oneprice.report import keep_summary, write_report
+        from oneprice.trading import runs_folder
+
+        if self.summary is None:
+            return
+        disk, own = LiveDisk(), runs_folder(self.order.folder) / f"{self.run:06d}"
+        try:
+            keep_summary(disk, own, self.summary)
+            write_report(disk, self.order.folder, self.summary, run=self.run, out=own)
+        except OSError as error:
+            click.echo(f"warning: {own}: the report cannot be written: {error.strerror}", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from oneprice.errors import AuthenticationError, ExchangeAPIError, NetworkError, Outcome, RateLimitError
 from oneprice.exchange.limiter import Leave, TooLong, Way
@@ -15,6 +16,16 @@ from oneprice.venues.kit.account import EntryAnswer, EntryReady, OrderEntry, Pri
 from oneprice.venues.kit.contract import Closing, Priority, Refusal, Reply
 
 Answered = asyncio.Future[Order | None]
+
+
+class _Asked:
+    """A command that is on its way. `timer` is None for the moment in which it is being sent."""
+
+    __slots__ = ("answered", "leave", "timer")
+
+    def __init__(self, answered: Answered, leave: Leave) -> None:
+        self.answered, self.leave = answered, leave
+        self.timer: asyncio.TimerHandle | None = None
 
 
 class EntryTalk:
@@ -32,20 +43,36 @@ class EntryTalk:
         self._loop = asyncio.get_running_loop()
         self._logged_in: asyncio.Future[None] = self._loop.create_future()
         self._number = 0
-        self._waiting: dict[int, tuple[Answered, Leave]] = {}
+        self._waiting: dict[int, _Asked] = {}
         self.is_ready = False
 
     # ---- commands
 
+    def place_now(self, order: NewOrder, priority: Priority) -> Answered | None:
+        """Send an order in this call; None, and nothing is sent, where it would have to wait for its turn.
+
+        The future has the answer, or raises as `PrivateExchangeInterface.place`; it is not to be cancelled. Raises
+        NotSupported and InvalidOrderError.
+        """
+        rest = self._rest
+        if self._send is None or not rest.venue_clock.is_known:
+            return None
+        charges = self._account.entry_charges("place", order.listing)
+        leave = rest.limiter.take(charges, priority, Way.SOCKET, "place")
+        if leave is None:
+            return None
+        _, asked = self._put(leave, partial(self._entry.place, order))
+        return asked.answered
+
     async def place(self, order: NewOrder, priority: Priority) -> Order | None:
         """Raises as `PrivateExchangeInterface.place`."""
         leave = await self._leave("place", order.listing, priority)
-        return await self._ask(leave, lambda number, now_ns: self._entry.place(order, number, now_ns))
+        return await self._ask(leave, partial(self._entry.place, order))
 
     async def cancel(self, ref: OrderRef) -> Order | None:
         """Raises as `PrivateExchangeInterface.cancel`."""
         leave = await self._leave("cancel", ref.listing, Priority.CANCEL)
-        return await self._ask(leave, lambda number, now_ns: self._entry.cancel(ref, number, now_ns))
+        return await self._ask(leave, partial(self._entry.cancel, ref))
 
     async def _leave(self, what: str, listing: SymbolInfo, priority: Priority) -> Leave:
         if not self._rest.venue_clock.is_known:
@@ -62,38 +89,49 @@ class EntryTalk:
 
     async def _ask(self, leave: Leave, make: Callable[[int, int], bytes]) -> Order | None:
         """Send a command and wait for its one answer."""
-        limiter, sent = self._rest.limiter, False
+        number, asked = self._put(leave, make)
+        try:
+            return await asked.answered
+        finally:
+            if self._waiting.pop(number, None) is not None:  # cancelled by the caller
+                self._over(asked)
+
+    def _put(self, leave: Leave, make: Callable[[int, int], bytes]) -> tuple[int, _Asked]:
+        """Send a command. Its answer, or its deadline, takes it out of those that wait."""
         self._number += 1
         number = self._number
+        asked = _Asked(self._loop.create_future(), leave)
+        sent = False
         try:
             if self._send is None:
                 raise NetworkError(f"{self._account.venue}: order entry is not connected", Outcome.NOT_SENT)
-            answered: Answered = self._loop.create_future()
-            self._waiting[number] = (answered, leave)
-            self._send(make(number, self._rest.venue_clock.now_ns()))
+            payload = make(number, self._rest.venue_clock.now_ns())
+            self._waiting[number] = asked
+            self._send(payload)
             sent = True
         finally:
             if not sent:
                 self._waiting.pop(number, None)
-                limiter.land(leave)
-        timer = self._loop.call_later(self._timeout_s, self._late, number)
+                self._rest.limiter.land(leave)
+        if number in self._waiting:  # to send may have ended the connection
+            asked.timer = self._loop.call_later(self._timeout_s, self._late, number)
         self._rest.figures.requests += 1
-        try:
-            return await answered
-        finally:
-            timer.cancel()
-            if self._waiting.pop(number, None) is not None:  # cancelled by the caller
-                limiter.land(leave)
+        return number, asked
+
+    def _over(self, asked: _Asked) -> int:
+        """It holds nothing any more. Gives the monotonic time of now."""
+        if asked.timer is not None:
+            asked.timer.cancel()
+        return self._rest.limiter.land(asked.leave)
 
     def _late(self, number: int) -> None:
-        waiting = self._waiting.pop(number, None)
-        if waiting is None:  # it was answered in this very turn of the loop
+        asked = self._waiting.pop(number, None)
+        if asked is None:  # it was answered in this very turn of the loop
             return
-        answered, leave = waiting
-        self._rest.limiter.land(leave)
+        self._over(asked)
         self._rest.figures.network_failures += 1
         reason = f"{self._account.venue}: no answer to an order command within {self._timeout_s:g} s"
-        answered.set_exception(NetworkError(reason, Outcome.UNKNOWN))
+        asked.answered.set_exception(NetworkError(reason, Outcome.UNKNOWN))
 
     # ---- Talk
 
@@ -138,13 +176,12 @@ class EntryTalk:
                 raise AuthenticationError(self._account.venue, event.reason, outcome=Outcome.REJECTED)
 
     def _answer(self, event: EntryAnswer) -> None:
-        waiting = self._waiting.pop(event.number, None)
-        if waiting is None:  # told twice, or too late: what it says comes by the private stream too
+        asked = self._waiting.pop(event.number, None)
+        if asked is None:  # told twice, or too late: what it says comes by the private stream too
             self._rest.figures.unasked += 1
             return
-        answered, leave = waiting
-        rest = self._rest
-        now_ns = rest.limiter.land(leave)
+        answered, leave, rest = asked.answered, asked.leave, self._rest
+        now_ns = self._over(asked)
         if event.used:
             rest.limiter.hear(event.used, leave, now_ns)
         rest.figures.answered(now_ns - leave.sent_ns, 0, True)
@@ -179,9 +216,9 @@ class EntryTalk:
         if not self._logged_in.done():
             self._logged_in.cancel()
         waiting, self._waiting = self._waiting, {}
-        for answered, leave in waiting.values():
-            self._rest.limiter.land(leave)
-            if not answered.done():
+        for asked in waiting.values():
+            self._over(asked)
+            if not asked.answered.done():
                 self._rest.figures.network_failures += 1
                 why = f"{self._account.venue}: the order connection ended: {reason}"
-                answered.set_exception(NetworkError(why, Outcome.UNKNOWN))
+                asked.answered.set_exception(NetworkError(why, Outcome.UNKNOWN))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Self
 
 import msgspec
 
 from oneprice.errors import (
     ConfigError,
-    DuplicateOrderError,
     ExchangeAPIError,
     InvalidRequestError,
     InvariantError,
@@ -18,7 +19,9 @@ from oneprice.errors import (
     NotSupported,
     Outcome,
 )
+from oneprice.exchange.conclusions import Conclusions
 from oneprice.exchange.config import AccountConfig, ConnectionConfig, RequestConfig
+from oneprice.exchange.eager import start
 from oneprice.exchange.evidence import find_order
 from oneprice.exchange.figures import RestFigures
 from oneprice.exchange.following import AccountEvent, Following
@@ -51,6 +54,7 @@ from oneprice.ports import Chance, Clock, Network
 from oneprice.venues.kit import FillsQuery, Priority, PrivateMarket, PublicMarket, Support
 
 FILL_PAGES_MAX = 200
+GIVEN_UP = "given up while it was on its way"
 _CLOCK_DOUBT_NS = 1_000_000_000
 """Our idea of the venue's time may be behind: a fill of just now is not to be left out for that."""
 
@@ -98,6 +102,7 @@ class PrivateExchange:
             headers=market.stream_headers,
             tls=tls,
         )
+        self._conclusions = Conclusions(f"{account.venue}-{account.kind.value}", self.view, self._following)
         self._knows_listings = False
         if self._config.order_path == "websocket" and account.order_entry() is None:
             raise NotSupported(f"{account.venue}-{account.kind.value} has no order entry over a websocket")
@@ -189,10 +194,74 @@ class PrivateExchange:
         NetworkError and other ExchangeAPIErrors. Their `outcome` says what may be concluded: after UNKNOWN the order
         may be live, and `find` looks for it.
         """
+        sent = self._send_now(order, hedge)
+        return await (self._place(order, hedge) if sent is None else sent)
+
+    def begin(self, order: NewOrder, *, hedge: bool = False) -> asyncio.Future[Order]:
+        """As `place`, from a callback: where nothing has to be waited for, the order has left when this returns.
+
+        What `place` raises is in the future.
+        """
+        try:
+            sent = self._send_now(order, hedge)
+        except (NotSupported, NetworkError, ExchangeAPIError) as error:
+            sent = asyncio.get_running_loop().create_future()
+            sent.set_exception(error)
+        return start(self._place(order, hedge), order.client_order_id) if sent is None else sent
+
+    def _send_now(self, order: NewOrder, hedge: bool) -> asyncio.Future[Order] | None:
+        """Over the order connection, if it is there and has room; else None, and nothing has happened."""
+        entry = self._following.entry
+        if entry is None or not entry.is_ready or self._config.order_path == "rest" or not self._knows_listings:
+            return None
+        require_legal(order)
+        self._conclusions.require_new(order)
+        self.view.expect(order)
+        try:
+            answered = entry.place_now(order, Priority.HEDGE if hedge else Priority.ORDER)
+        except (NotSupported, NetworkError, ExchangeAPIError):
+            self.view.drop(order.client_order_id)
+            raise
+        except BaseException:
+            self._conclusions.settle(order, OrderStatus.UNKNOWN, GIVEN_UP)
+            raise
+        if answered is None:
+            self.view.drop(order.client_order_id)
+            return None
+        self._following.add(order.listing)
+        placed: asyncio.Future[Order] = answered.get_loop().create_future()
+        answered.add_done_callback(partial(self._answered, order, placed))
+        placed.add_done_callback(partial(self._given_up, order))
+        return placed
+
+    def _answered(self, order: NewOrder, placed: asyncio.Future[Order], answered: asyncio.Future[Order | None]) -> None:
+        """Whatever comes of it, who waits for the order hears it: a listener that cannot go on (a full disk) too."""
+        try:
+            told = self._told(order, answered)
+        except BaseException as error:
+            if placed.done():  # nobody waits for it any more
+                raise
+            placed.set_exception(error)
+        else:
+            if not placed.done():
+                placed.set_result(told)
+
+    def _told(self, order: NewOrder, answered: asyncio.Future[Order | None]) -> Order:
+        error = answered.exception()
+        if isinstance(error, NetworkError | ExchangeAPIError):
+            self._conclusions.failed(order, error)
+        return self._conclusions.placed(order, answered.result())
+
+    def _given_up(self, order: NewOrder, placed: asyncio.Future[Order]) -> None:
+        if placed.cancelled():
+            self._conclusions.settle(order, OrderStatus.UNKNOWN, GIVEN_UP)
+
+    async def _place(self, order: NewOrder, hedge: bool) -> Order:
+        """By whatever path there is, in its turn."""
         require_legal(order)
         if not self._knows_listings:
             await self._listings()
-        self._require_new(order)
+        self._conclusions.require_new(order)
         priority = Priority.HEDGE if hedge else Priority.ORDER
         self._following.add(order.listing)
         self.view.expect(order)
@@ -214,35 +283,12 @@ class PrivateExchange:
             self.view.drop(order.client_order_id)
             raise
         except (NetworkError, ExchangeAPIError) as error:
-            self._failed(order, error)
+            self._conclusions.failed(order, error)
             raise
         except BaseException:
-            self._settle(order, OrderStatus.UNKNOWN, "given up while it was on its way")
+            self._conclusions.settle(order, OrderStatus.UNKNOWN, GIVEN_UP)
             raise
-        ref = OrderRef(listing=order.listing, client_order_id=order.client_order_id)
-        told = told or Order(listing=order.listing, venue_order_id="", status=OrderStatus.NEW)
-        return self._following.told(told, ref)
-
-    def _require_new(self, order: NewOrder) -> None:
-        """An id is sent once: some venues would take it for another order. Raises DuplicateOrderError, unsent."""
-        if self.view.has(order.client_order_id):
-            name = f"{self._account.venue}-{self._account.kind.value}"
-            told = f"an order {order.client_order_id!r} was sent before; `find` looks for it. Not sent"
-            raise DuplicateOrderError(name, told, outcome=Outcome.NOT_SENT)
-
-    def _failed(self, order: NewOrder, error: NetworkError | ExchangeAPIError) -> None:
-        """Keep what an error proves, and no more. A duplicate proves that the venue has an order of this name."""
-        if error.outcome is Outcome.NOT_SENT:
-            self.view.drop(order.client_order_id)
-            return
-        is_refused = error.outcome is Outcome.REJECTED and not isinstance(error, DuplicateOrderError)
-        status = OrderStatus.REJECTED if is_refused else OrderStatus.UNKNOWN
-        self._settle(order, status, str(error))
-
-    def _settle(self, order: NewOrder | OrderRef, status: OrderStatus, reason: str) -> None:
-        settled = self.view.settle(order.client_order_id, status, reason)
-        if settled is not None:
-            self._following.tell_order(settled)
+        return self._conclusions.placed(order, told)
 
     async def place_many(self, orders: Sequence[NewOrder]) -> list[Order | ExchangeAPIError]:
         """As `place`, in as few requests as the venue allows; one result for each, in their order.
@@ -254,15 +300,15 @@ class PrivateExchange:
             raise NotSupported(f"{self._account.venue}-{self._account.kind.value} takes one order at a time")
         for place, order in enumerate(orders):
             require_legal(order)
-            self._require_new(order)
+            self._conclusions.require_new(order)
             if any(order.client_order_id == other.client_order_id for other in orders[:place]):
                 raise InvalidRequestError(
                     self._account.venue, f"{order.client_order_id!r} is there twice", outcome=Outcome.NOT_SENT
                 )
         await self._listings()
         results: list[Order | ExchangeAPIError] = []
-        for start in range(0, len(orders), self._account.batch_max):
-            results += await self._place_batch(orders[start : start + self._account.batch_max])
+        for first in range(0, len(orders), self._account.batch_max):
+            results += await self._place_batch(orders[first : first + self._account.batch_max])
         return results
 
     async def _place_batch(self, orders: Sequence[NewOrder]) -> list[Order | ExchangeAPIError]:
@@ -278,12 +324,12 @@ class PrivateExchange:
             told = [error for _ in orders]
         except BaseException:
             for order in orders:
-                self._settle(order, OrderStatus.UNKNOWN, "given up while it was on its way")
+                self._conclusions.settle(order, OrderStatus.UNKNOWN, GIVEN_UP)
             raise
         results: list[Order | ExchangeAPIError] = []
         for order, one in zip(orders, told, strict=True):
             if isinstance(one, ExchangeAPIError):
-                self._failed(order, one)
+                self._conclusions.failed(order, one)
                 results.append(one)
             else:
                 ref = OrderRef(listing=order.listing, client_order_id=order.client_order_id)
@@ -333,7 +379,7 @@ class PrivateExchange:
             for_s=self._config.find_for_s,
         )
         if found is None:
-            self._settle(ref, OrderStatus.REJECTED, "the venue has never had it")
+            self._conclusions.settle(ref, OrderStatus.REJECTED, "the venue has never had it")
         return found
 
     async def open_orders(self, listed: Listed | None = None) -> list[Order]:
@@ -433,13 +479,13 @@ class PrivateExchange:
 
     def standing(self) -> Standing:
         """Whether it can be relied on now, without asking anybody."""
-        state, clock = self._following.state, self._rest.venue_clock
+        state, clock, rest = self._following.state, self._rest.venue_clock, self._rest
         return Standing(
             stream_complete=state.complete,
             reason=state.reason,
             clock_offset_ns=clock.offset_ns if clock.is_known else None,
-            banned_ns=max(0, self._rest.banned_until_ns - self._rest.now_ns()),
-            order_room=self._rest.limiter.room(),
+            banned_ns=max(0, rest.banned_until_ns - rest.now_ns()),
+            order_room=rest.limiter.room(),
         )
 
     async def health_check(self) -> Health:

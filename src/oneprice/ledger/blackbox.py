@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -35,6 +35,11 @@ DEALS_KEPT = 16
 FILE_BYTES = 16 << 20
 RUN_BYTES = 512 << 20
 """Of one run; after that only opportunities that were taken are written, and the others lost."""
+
+UNSEEN = "pause"
+"""The gate's name for one that nobody looked at: its legs had been refused a moment before."""
+EARLY = "start"
+"""For one that ended before anybody looked at opportunities."""
 
 NAME = re.compile(r"opportunities-(\d{4})\.bin")
 Key = tuple[int, int, int]
@@ -66,8 +71,10 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `number`: in its run, from 1. `net`, `gross_bps`, `net_bps`: at its best moment, `first_net` at its first. `left`:
     the net that there would have been so many milliseconds after the first frame (DELAYS_MS), 0 once it was gone.
-    `gates`: how often each stopped it, `whys` what each said first; `gate`, `why`: the last, "" when it was taken.
+    `gates`: how often each stopped it, `whys` what each said first; `gate`, `why`: the last, or why nobody looked at
+    it; "" when it was taken.
     `deal`: that took it first, 0 for none; `deals`: all. `is_over`: else it still stood, and figures are those so far.
+    `ended`: why it is gone, in words and figures; "" while it stands.
     """
 
     number: int
@@ -88,6 +95,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     whys: tuple[tuple[str, str], ...]
     deals: tuple[int, ...]
     is_over: bool
+    ended: str = ""
 
 
 class Sized(Protocol):
@@ -137,21 +145,29 @@ class InWords(NamedTuple):
 
 
 class Describe(Protocol):
-    """Knows the market. `sample` is called in the first frame's turn and only takes figures; `words` later."""
+    """Knows the market. `sample` is called in the first frame's turn, `ending` right after the last one; they only take
+    figures. The others put them into words later."""
 
     def sample(self, standing: Opportunity) -> object:
         """The legs' books as they are now."""
 
+    def ending(self, standing: Opportunity, now_ns: int) -> object:
+        """The legs' books as they are now that it is gone, since so long ago as `now_ns` says."""
+
     def words(self, standing: Opportunity, sample: object) -> InWords:
         """Both in words and units."""
+
+    def ended(self, standing: Opportunity, ending: object) -> str:
+        """Why it is gone."""
 
 
 class _Life:
     """An opportunity while it stands, and until it is written. `net`: what it leaves, as far as is known. `left`: what
-    it left at each of the delays that have passed. `over_ns`: 0 while it stands."""
+    it left at each of the delays that have passed. `over_ns`: 0 while it stands. `ending`: its books when it ended."""
 
     __slots__ = (
-        "deals", "first_net", "gates", "is_written", "last", "left", "net", "number", "over_ns", "sample", "standing",
+        "deals", "ending", "first_net", "gates", "is_written", "last", "left", "net", "number", "over_ns", "sample",
+        "standing",
     )  # fmt: skip
 
     def __init__(self, number: int, standing: Opportunity, sample: object) -> None:
@@ -162,6 +178,7 @@ class _Life:
         self.last = ("", "")
         self.deals: list[int] = []
         self.over_ns = 0
+        self.ending: object = None
         self.is_written = False
 
     def move(self, standing: Opportunity, net_atto: int, now_ns: int) -> None:
@@ -185,13 +202,14 @@ class _Life:
 class BlackBox:
     """`folder`: of the run. `count`: of all opportunities; `lost`: of those that are not written.
 
-    `number_of`, `seen`, `moved` and `over` are for a frame's turn. Times are monotonic.
+    `number_of`, `seen`, `moved`, `standing`, `gone` and `over` are for a frame's turn. Times are monotonic.
     """
 
     def __init__(self, disk: Disk, folder: str, describe: Describe, clock: Clock) -> None:
         self._describe, self._clock = describe, clock
         self._files = _Files(disk, folder)
         self._open: dict[tuple[Key, int], _Life] = {}
+        self._gone = 0
         self._waiting: deque[_Life] = deque()
         self._recent: OrderedDict[int, Seen] = OrderedDict()
         self._written_ns = clock.monotonic_ns()
@@ -213,10 +231,31 @@ class BlackBox:
         """It opened or changed, leaves so much now, and nobody looked at it."""
         self._life(standing).move(standing, net_atto, now_ns)
 
+    @property
+    def standing(self) -> int:
+        """How many have been told of, and neither as gone nor as over."""
+        return len(self._open) - self._gone
+
+    def gone(self, standing: Sequence[tuple[Any, ...]], now_ns: int) -> None:
+        """Only these, by `(key, opened ns, ...)`, stand after this frame: the books of all others are looked at now, as
+        they end; `over` comes later."""
+        keys = {(one[0], one[1]) for one in standing}
+        for place, life in self._open.items():
+            if place not in keys and life.ending is None:
+                life.ending = self._describe.ending(life.standing, now_ns)
+                self._gone += 1
+
     def over(self, standing: Opportunity, now_ns: int) -> None:
         """It is gone."""
+        is_new = (standing.key, standing.opened_ns) not in self._open
         life = self._life(standing)
         del self._open[standing.key, standing.opened_ns]
+        if is_new:
+            life.last = (EARLY, "it stood before the engine looked at any")
+        if life.ending is None:
+            life.ending = self._describe.ending(standing, now_ns)
+        else:
+            self._gone -= 1
         life.move(standing, 0, now_ns)
         life.over_ns = now_ns
         self._wait(life)
@@ -252,7 +291,9 @@ class BlackBox:
         life = self._open.get(key)
         if life is None:
             if len(self._open) >= OPEN_MAX:
-                self._wait(self._open.pop(next(iter(self._open))))
+                oldest = self._open.pop(next(iter(self._open)))
+                self._gone -= oldest.ending is not None
+                self._wait(oldest)
             self.count += 1
             life = self._open[key] = _Life(self.count, standing, self._describe.sample(standing))
         return life
@@ -280,11 +321,14 @@ class BlackBox:
         standing, words = life.standing, self._describe.words(life.standing, life.sample)
         opened_ns, until_ns = standing.opened_ns, life.over_ns or now_ns
         left = life.left + [life.net] * (len(_DELAYS_NS) - len(life.left))
+        lifetime_ms = (until_ns - opened_ns) / MS
         gate, why = ("", "") if life.deals else life.last
+        if not gate and not life.deals:
+            gate, why = UNSEEN, f"refused just before, and {lifetime_ms:.2f} ms later not looked at again yet"
         return Seen(
             number=life.number,
             opened_wall_ns=opened_ns + self._clock.wall_ns() - self._clock.monotonic_ns(),
-            lifetime_ms=(until_ns - opened_ns) / MS,
+            lifetime_ms=lifetime_ms,
             updates=standing.updates,
             home=words.home,
             gross_bps=words.gross_bps,
@@ -300,6 +344,7 @@ class BlackBox:
             whys=tuple((name, first) for name, (_, first) in sorted(life.gates.items())),
             deals=tuple(life.deals),
             is_over=bool(life.over_ns),
+            ended=self._describe.ended(standing, life.ending) if life.over_ns else "",
         )
 
 

@@ -9,6 +9,7 @@ chain breaking there: one bit always shows, whatever it is a bit of.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 from zlib import crc32
@@ -28,6 +29,16 @@ class Decoder(Protocol[T_co]):
 
     def decode(self, buf: bytes, /) -> T_co:
         """One body's."""
+
+
+class Reader(Protocol[T]):
+    """What reads frames of records sooner than `scan` does by itself, and makes the same of them."""
+
+    def scan(
+        self, data: bytes, at: int, number: int, checksum: int, decode: Callable[[bytes], T], /
+    ) -> tuple[list[T], int, int, int, Exception | None]:
+        """The records of the whole frames behind a place; the place behind the last; and what `decode` raised for the
+        body of the next one, None where it raised nothing."""
 
 
 class Place(NamedTuple):
@@ -63,31 +74,31 @@ def frame(body: bytes, after: Place) -> tuple[bytes, Place]:
     return HEAD.pack(len(body), seal, number) + body, Place(after.at + HEAD.size + len(body), number, seal)
 
 
-def scan(data: bytes, start: Place, decoder: Decoder[T]) -> Scanned[T]:
-    """Read and check frames from `start` to the first that is not whole, or to the end."""
-    at, number, seal = start
-    size, last = len(data), len(data) - HEAD.size
-    unpack, decode = HEAD.unpack_from, decoder.decode
-    records: list[T] = []
-    while at <= last:
-        length, told, counted = unpack(data, at)
-        body = at + 16
-        end = body + length
-        if (
-            counted != number + 1
-            or end > size
-            or length > BODY_BYTES_MAX
-            or crc32(data[at + 8 : end], crc32(data[at : at + 4], seal)) != told
-        ):
-            break
-        try:
-            records.append(decode(data[body:end]))
-        except MsgspecError as error:
-            fault = f"record {counted} is none that this build knows ({error})"
-            return Scanned(records, Place(at, number, seal), fault, is_foreign=True)
-        at, number, seal = end, counted, told
+def seal(bodies: Sequence[bytes], number: int, checksum: int) -> tuple[bytes, int, int]:
+    """Frames that continue a chain whose last has this number and checksum, and the number and checksum of the last of
+    them."""
+    parts: list[bytes] = []
+    for body in bodies:
+        number += 1
+        checksum = crc32(body, crc32(SEALED.pack(len(body), number), checksum))
+        parts += (HEAD.pack(len(body), checksum, number), body)
+    return b"".join(parts), number, checksum
+
+
+def scan(data: bytes, start: Place, decoder: Decoder[T], reader: Reader[T] | None = None) -> Scanned[T]:
+    """Read and check frames from `start` to the first that is not whole, or to the end. `reader` does it where there is
+    one."""
+    if reader is None:
+        records, at, number, seal, error = _scan(data, *start, decoder.decode)
+    else:
+        records, at, number, seal, error = reader.scan(data, *start, decoder.decode)
     place = Place(at, number, seal)
-    return Scanned(records, place, "" if at == size else _fault(data, place))
+    if error is None:
+        return Scanned(records, place, "" if at == len(data) else _fault(data, place))
+    if not isinstance(error, MsgspecError):
+        raise error
+    fault = f"record {number + 1} is none that this build knows ({error})"
+    return Scanned(records, place, fault, is_foreign=True)
 
 
 def is_followed(data: bytes, place: Place) -> bool:
@@ -117,6 +128,33 @@ def offset_of(data: bytes, start: Place, number: int) -> int:
 
 
 # ---------------------------------------------------------------------- inside
+
+
+def _scan(
+    data: bytes, at: int, number: int, seal: int, decode: Callable[[bytes], T]
+) -> tuple[list[T], int, int, int, Exception | None]:
+    """`Reader.scan`."""
+    size, last = len(data), len(data) - HEAD.size
+    unpack = HEAD.unpack_from
+    records: list[T] = []
+    add = records.append
+    while at <= last:
+        length, told, counted = unpack(data, at)
+        begin = at + 16
+        end = begin + length
+        if (
+            counted != number + 1
+            or end > size
+            or length > BODY_BYTES_MAX
+            or crc32(data[at + 8 : end], crc32(data[at : at + 4], seal)) != told
+        ):
+            break
+        try:
+            add(decode(data[begin:end]))
+        except MsgspecError as error:
+            return records, at, number, seal, error
+        at, number, seal = end, counted, told
+    return records, at, number, seal, None
 
 
 def _fault(data: bytes, place: Place) -> str:

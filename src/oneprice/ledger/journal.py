@@ -11,8 +11,8 @@ from typing import NoReturn
 import msgspec
 
 from oneprice.errors import JournalError
-from oneprice.ledger import headfile
-from oneprice.ledger.frames import BODY_BYTES_MAX, HEAD, checksum
+from oneprice.ledger import headfile, swift
+from oneprice.ledger.frames import BODY_BYTES_MAX
 from oneprice.ledger.records import SCHEMA, Alarmed, AnyRecord, RunEnded, RunStarted
 from oneprice.ledger.segments import (
     HEAD_NAME,
@@ -34,6 +34,7 @@ REPAIRED = "journal repaired"
 """The `kind` of the alarm that a repair leaves as its trace."""
 
 _encode = msgspec.msgpack.Encoder().encode
+_seal = swift.sealer()
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -67,7 +68,8 @@ class Journal:
         self._disk, self._folder, self._build, self._strict, self._limit = disk, folder, build, strict, limit
         self._failure, self._is_closed = "", False
         self._lock = lock
-        self._run = next((one.run for one in reversed(contents.records) if type(one) is RunStarted), 0)
+        start = contents.records[contents.start] if contents.start >= 0 else None
+        self._run = start.run if type(start) is RunStarted else 0
         self._number, self._checksum = contents.last.number, contents.checksum
         self._segment = len(contents.segments)
         self._size = contents.segments[-1].end.at if contents.segments else 0
@@ -135,14 +137,7 @@ class Journal:
             return
         if self._size >= self._limit:
             self._follow()
-        number, seal = self._number, self._checksum
-        parts: list[bytes] = []
-        for record in records:
-            body = _encode(record)
-            number += 1
-            seal = checksum(body, number, seal)
-            parts += (HEAD.pack(len(body), seal, number), body)
-        data = b"".join(parts)
+        data, number, seal = _seal([_encode(record) for record in records], self._number, self._checksum)
         if len(data) > BODY_BYTES_MAX:
             raise JournalError(
                 f"{len(data)} bytes of records at once; {BODY_BYTES_MAX} are allowed. Nothing was written"
@@ -271,7 +266,7 @@ def recovered(contents: Contents) -> Recovered:
     """What a journal that can be used held."""
     records, lost = contents.records, contents.lost_records
     is_torn = contents.fault is not None
-    repaired = _is_repaired(records)
+    repaired = _is_repaired(records[contents.start + 1 :])
     blind = contents.head is None and (bool(records) or contents.has_quarantine)
     ended = not records or type(records[-1]) is RunEnded
     told = [f"{len(records)} records in {len(contents.segments)} files"]
@@ -290,13 +285,8 @@ def recovered(contents: Contents) -> Recovered:
     return Recovered(records, clean_end, cut_bytes, lost, repaired, len(contents.segments), "; ".join(told))
 
 
-def _is_repaired(records: list[AnyRecord]) -> bool:
-    for record in reversed(records):
-        if type(record) is Alarmed and record.kind == REPAIRED:
-            return True
-        if type(record) is RunStarted:
-            return False
-    return False
+def _is_repaired(of_run: list[AnyRecord]) -> bool:
+    return Alarmed in set(map(type, of_run)) and any(type(one) is Alarmed and one.kind == REPAIRED for one in of_run)
 
 
 def _cut_tail(disk: Disk, folder: str, contents: Contents) -> None:

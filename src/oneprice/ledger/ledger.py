@@ -19,6 +19,7 @@ from oneprice.ledger.digest import fingerprint
 from oneprice.ledger.exact import EXACT, ONE, ZERO, add, exactly, plus, times
 from oneprice.ledger.fills import FillIds
 from oneprice.ledger.orders import TrackedOrder
+from oneprice.ledger.quiet import no_collecting
 from oneprice.ledger.records import (
     Alarmed,
     AnyRecord,
@@ -51,6 +52,9 @@ DAYS_KEPT = 400
 DAY_NS = 86_400_000_000_000
 ODD = "ledger"
 """The kind of alarm that the ledger itself raises."""
+
+# Looked up once: an attribute of an Enum's class takes as long as ten of an object's (Python 3.11).
+_BUY, _SETTLED = Side.BUY, DealState.SETTLED
 
 
 class Ledger:
@@ -119,10 +123,9 @@ class Ledger:
 
     def fold(self, records: Iterable[AnyRecord]) -> None:
         """`apply` all of them, as a start does with what the journal has. Raises as it does."""
-        folds = self._folds
-        with exactly():
-            for record in records:
-                self.applied += 1
+        folds, before = self._folds, self.applied
+        with exactly(), no_collecting():
+            for self.applied, record in enumerate(records, before + 1):
                 folds[type(record)](record)
 
     # ---- asked: money
@@ -157,7 +160,7 @@ class Ledger:
             listing = order.listing
             if listing.account != account or listing.is_perpetual:
                 continue
-            if order.intent.side is Side.BUY:
+            if order.intent.side is _BUY:
                 if asset == listing.quote:
                     units = times(order.unbooked, listing.contract_size)
                     reserved = plus(reserved, times(units, order.intent.price))
@@ -172,7 +175,7 @@ class Ledger:
         buys = sells = ZERO
         for order in self._open.values():
             if order.intent.listing == listing:
-                if order.intent.side is Side.BUY:
+                if order.intent.side is _BUY:
                     buys = plus(buys, order.unbooked)
                 else:
                     sells = plus(sells, order.unbooked)
@@ -187,6 +190,10 @@ class Ledger:
     def order(self, client_order_id: str) -> TrackedOrder | None:
         """An order of ours, also of a deal that was settled not too long ago."""
         return self.orders.get(client_order_id) or self._ended.get(client_order_id)
+
+    def remembered(self) -> list[TrackedOrder]:
+        """All orders that `order` finds."""
+        return [*self._ended.values(), *self.orders.values()]
 
     def split(self, deal: int, marks: Mapping[str, Decimal] | None = None) -> Split | None:
         """Why a deal brought what it did, at `marks`; a settled one at those of its end, when they are None. None for
@@ -290,9 +297,10 @@ class Ledger:
         opened, (changed, fees), marks = deal.opened, deal.sums(), dict(record.marks)
         marks[opened.home] = ONE
         net = worth(changed, marks)
-        deal.state, deal.reason = DealState.SETTLED, record.reason
+        deal.state, deal.reason = _SETTLED, record.reason
+        carried = self.carried
         for asset, amount in record.carried:
-            add(self.carried, asset, amount)
+            carried[asset] = carried[asset] + amount if asset in carried else amount
         self.settled.append(
             SettledDeal(
                 number,
@@ -333,16 +341,17 @@ class Ledger:
     # ---- folds: orders
 
     def _on_intent(self, record: OrderIntended) -> None:
-        listing = self._accounts.of_listing(record.listing).known
-        name = record.client_order_id
+        name, key = record.client_order_id, record.listing
+        listing = self._accounts.of_listing(key).known
         deal = self._deal(record.deal)
         if name in self.orders or name in self._ended:
             raise InvariantError(f"order {name} is intended a second time")
         order = self.orders[name] = self._open[name] = TrackedOrder(record, listing)
         deal.orders.append(order)
-        self._turn_fills()
-        if record.listing not in self._watermarks:
-            self._watermarks[record.listing] = record.wall_ns
+        if self.fills.is_full:
+            self._turn_fills()
+        if key not in self._watermarks:
+            self._watermarks[key] = record.wall_ns
 
     def _on_cancel(self, record: CancelIntended) -> None:
         order = self.order(record.client_order_id)
@@ -411,9 +420,10 @@ class Ledger:
 
     def _book_apart(self, money: ListingMoney, record: FillTold, cash: Decimal, coins: Decimal) -> None:
         """A fill of no deal that is open: of other hands, or of a deal that was taken to be over."""
-        self._turn_fills()
+        if self.fills.is_full:
+            self._turn_fills()
         name, known = record.client_order_id, money.known
-        is_buy = record.side is Side.BUY
+        is_buy = record.side is _BUY
         late = self._ended.get(name)
         tally = self.tallies[EXTERNAL]
         if late is not None and late.intent.side is record.side and late.intent.listing == known.listing:
@@ -430,7 +440,7 @@ class Ledger:
 
     def _carry(self, known: ListingKnown, record: FillTold, home: str, cash: Decimal, coins: Decimal) -> None:
         """A late fill leaves coins that nobody hedges: they are carried, to be netted."""
-        is_buy = record.side is Side.BUY
+        is_buy = record.side is _BUY
         left = {known.base: coins if is_buy else -coins}
         if not known.is_perpetual:
             left[known.quote] = -cash if is_buy else cash
@@ -443,9 +453,8 @@ class Ledger:
 
     def _turn_fills(self) -> None:
         """Fills of deals that are not settled are kept, however old."""
-        if self.fills.is_full:
-            kept = [(order.intent.listing, fill) for order in self.orders.values() for fill in order.fills]
-            self.fills.turn(kept)
+        kept = [(order.intent.listing, fill) for order in self.orders.values() for fill in order.fills]
+        self.fills.turn(kept)
 
     # ---- inside
 

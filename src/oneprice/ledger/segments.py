@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 
-from oneprice.ledger import headfile
+from oneprice.ledger import headfile, swift
 from oneprice.ledger.frames import Place, frame, is_followed, offset_of, scan
 from oneprice.ledger.headfile import Head
-from oneprice.ledger.records import SCHEMA, AnyRecord
+from oneprice.ledger.quiet import no_collecting
+from oneprice.ledger.records import SCHEMA, AnyRecord, RunStarted
 from oneprice.ports import Disk
 
 HEAD_NAME, LOCK_NAME, QUARANTINE = "head", "lock", "quarantine"
@@ -27,6 +28,7 @@ NO_RECORD = Head(0, 0)
 _NAME = re.compile(r"(\d{8})\.journal")
 _ANYTHING: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder()
 _RECORD: msgspec.msgpack.Decoder[AnyRecord] = msgspec.msgpack.Decoder(AnyRecord)
+_READER = swift.reader(AnyRecord)
 
 
 class Header(msgspec.Struct, frozen=True, array_like=True):
@@ -77,7 +79,7 @@ class Contents:
 
     `last`: the last record's number and checksum. `head`: what they should be, None when there is none that can be
     used; `head_fault` says what is wrong with it in words, "" for nothing. `has_quarantine`: something was cut off or
-    moved aside once.
+    moved aside once. `start`: where in `records` the last run begins, -1 when none does.
     """
 
     segments: list[Segment] = field(default_factory=list)
@@ -88,6 +90,7 @@ class Contents:
     head_fault: str = ""
     has_quarantine: bool = False
     fault: Fault | None = None
+    start: int = -1
 
     @property
     def checksum(self) -> int:
@@ -129,12 +132,20 @@ def load(disk: Disk, folder: str) -> Contents:
     names = disk.names(folder)
     found.names = [name for name in names if _NAME.fullmatch(name)]
     found.has_quarantine = QUARANTINE in names
-    for turn, name in enumerate(found.names):
-        data = disk.read(f"{folder}/{name}")
-        found.fault = _load_segment(found, name, data, is_last=turn == len(found.names) - 1)
-        if found.fault is not None:
-            break
+    with no_collecting():
+        for turn, name in enumerate(found.names):
+            data = disk.read(f"{folder}/{name}")
+            found.fault = _load_segment(found, name, data, is_last=turn == len(found.names) - 1)
+            if found.fault is not None:
+                break
+        found.start = _last_start(found.records)
     return found
+
+
+def _last_start(records: list[AnyRecord]) -> int:
+    kinds = list(map(type, records))  # of very many records; a loop over them would take ten times as long
+    kinds.reverse()
+    return len(kinds) - 1 - kinds.index(RunStarted) if RunStarted in kinds else -1
 
 
 def _load_segment(found: Contents, name: str, data: bytes, *, is_last: bool) -> Fault | None:
@@ -149,7 +160,7 @@ def _load_segment(found: Contents, name: str, data: bytes, *, is_last: bool) -> 
         why = f"it continues record {header.number} of another file than the one before it, which ends with record "
         why += str(found.last.number)
         return Fault(FaultKind.DAMAGED, name, 0, why)
-    scanned = scan(data, start, _RECORD)
+    scanned = scan(data, start, _RECORD, _READER)
     found.segments.append(Segment(name, header, start, scanned.end, len(data)))
     if scanned.records:
         found.records += scanned.records

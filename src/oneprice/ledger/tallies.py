@@ -30,9 +30,9 @@ class Tally:
         self.realised += achieved
         left, paid = self.left, self.fees
         for asset, amount in changed.items():
-            left[asset] = left.get(asset, ZERO) + amount
+            left[asset] = left[asset] + amount if asset in left else amount
         for asset, amount in fees.items():
-            paid[asset] = paid.get(asset, ZERO) + amount
+            paid[asset] = paid[asset] + amount if asset in paid else amount
         for (_, asset), amount in deal.funding.items():
             add(self.funding, asset, amount)
 

@@ -30,7 +30,8 @@ class MarketFeed:
     """`books` by listing, once the rules are known (`known`). `trouble`: the last thing that failed, in words.
 
     `missing`: wanted symbols that it does not list; `unwatched`: listings that cannot be watched, with the reason.
-    `on_books` is called when books were added or got new numbers.
+    `rules`: of all the market's listings, as they were last told. `on_books` is called when books were added or got new
+    numbers.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class MarketFeed:
         self.name, self.market = market_name(market), market
         self.books: dict[SymbolInfo, Book] = {}
         self.known = False
+        self.rules: list[SymbolInfo] = []
         self.trouble = ""
         self.missing: list[str] = []
         self.unwatched: dict[str, str] = {}
@@ -67,7 +69,8 @@ class MarketFeed:
         while True:
             await self._context.clock.sleep(self._context.config.rules_every_s)
             try:
-                self._compare(await self._catalog.rules())
+                self.rules = await self._catalog.rules()
+                self._compare(self.rules)
             except (NetworkError, ExchangeAPIError) as error:
                 self.trouble = f"rules: {error}"
 
@@ -101,7 +104,8 @@ class MarketFeed:
         config, failures = self._context.config, 0
         while True:
             try:
-                chosen = choose(await self._catalog.rules(), config.symbols_at(self.name))
+                self.rules = await self._catalog.rules()
+                chosen = choose(self.rules, config.symbols_at(self.name))
                 prices = await self._catalog.prices(chosen) if chosen else {}
                 break
             except (NetworkError, ExchangeAPIError) as error:

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from oneprice.ledger.records import AnyRecord
 from oneprice.ports import Disk
 from oneprice.report.facts import RunFacts, RunSummary, funnel, gather, stopped_by
 from oneprice.report.files import deals_csv, equity_csv, markdown, opportunities_csv
 from oneprice.report.page import page
 from oneprice.report.parts import held_line, latencies, waterfall_steps
 
-__all__ = ["RunSummary", "gather", "held_line", "write_report"]
+__all__ = ["RunSummary", "gather", "held_line", "keep_summary", "kept_summary", "write_report"]
 
 
-def write_report(disk: Disk, folder: Path, summary: RunSummary) -> Path:
-    """Write the report of the folder's last run into the folder; gives the page's path.
+PAGE = "report.html"
+ENGINE = "engine.json"
+"""In a run's folder: what only the engine knew, so that its report can be written again."""
 
-    Raises JournalError when the journal cannot be read, OSError when a file cannot be written.
+
+def write_report(
+    disk: Disk,
+    folder: Path,
+    summary: RunSummary,
+    *,
+    run: int = 0,
+    out: Path | None = None,
+    records: Sequence[AnyRecord] | None = None,
+) -> Path:
+    """Write the report of a data folder's run, 0 for the last, into the folder or into `out`; gives the page's path.
+
+    `records`: of the journal, where somebody has read it already. Raises JournalError when the journal cannot be read,
+    OSError when a file cannot be written.
     """
-    facts = gather(disk, folder, summary.home)
+    facts = gather(disk, folder, summary.home, run, records)
+    place = folder if out is None else out
+    disk.make_folder(str(place))
     written = {
-        "report.html": page(facts, summary),
+        PAGE: page(facts, summary),
         "report.md": markdown(facts, summary),
         "deals.csv": deals_csv(facts),
         "equity.csv": equity_csv(facts),
@@ -30,8 +48,22 @@ def write_report(disk: Disk, folder: Path, summary: RunSummary) -> Path:
         "summary.json": _summary(facts, summary),
     }
     for name, text in written.items():
-        disk.write(str(folder / name), text.encode())
-    return folder / "report.html"
+        disk.write(str(place / name), text.encode())
+    return place / PAGE
+
+
+def keep_summary(disk: Disk, run_folder: Path, summary: RunSummary) -> None:
+    """Keep what only the engine knew, beside its run's black box. Raises OSError."""
+    disk.make_folder(str(run_folder))
+    disk.write(str(run_folder / ENGINE), msgspec.json.encode(summary) + b"\n")
+
+
+def kept_summary(disk: Disk, run_folder: Path) -> RunSummary | None:
+    """What `keep_summary` kept; None where nothing (readable) is: the run was cut off, or still goes on."""
+    try:
+        return msgspec.json.decode(disk.read(str(run_folder / ENGINE)), type=RunSummary)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
 
 
 def _summary(facts: RunFacts, summary: RunSummary) -> str:

@@ -15,7 +15,7 @@ from oneprice.ledger.deals import Deal
 from oneprice.ledger.exact import times
 from oneprice.ledger.journal import read
 from oneprice.ledger.ledger import Ledger
-from oneprice.ledger.records import Alarmed, DealSettled, OrderIntended, OrderTold, RunStarted
+from oneprice.ledger.records import Alarmed, AnyRecord, DealSettled, OrderIntended, OrderTold, RunStarted
 from oneprice.model import OrderStatus
 from oneprice.model.deals import DealOutcome
 from oneprice.ports import Disk
@@ -81,12 +81,14 @@ class RunFacts(msgspec.Struct, frozen=True):
     unpriced: tuple[DealFacts, ...] = ()
 
 
-def gather(disk: Disk, folder: Path, home: str) -> RunFacts:
-    """The last run of a data folder, in `home`; deals that count in another asset are converted at its last worth.
-    Raises JournalError when its journal cannot be read."""
+def gather(disk: Disk, folder: Path, home: str, run: int = 0, records: Sequence[AnyRecord] | None = None) -> RunFacts:
+    """One run of a data folder, 0 for the last, in `home`; deals that count in another asset are converted at its last
+    worth. `records`: of its journal, where somebody has read it already. Raises JournalError when it cannot be read."""
     ledger, found = Ledger(), _Gathered()
-    for record in read(disk, str(folder / "journal")).records:
+    for record in read(disk, str(folder / "journal")).records if records is None else records:
         if isinstance(record, RunStarted):
+            if run and ledger.run == run:
+                break
             found = _Gathered(record)
         elif isinstance(record, DealSettled) and record.deal in ledger.deals:
             found.settle(_deal_facts(ledger.deals[record.deal], record), record, home)

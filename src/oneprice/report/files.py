@@ -88,6 +88,7 @@ def opportunities_csv(facts: RunFacts) -> str:
         "deal",
         "gate",
         "why",
+        "ended",
         "legs",
     ]
     left = [f"left_after_{ms}_ms" for ms in DELAYS_MS]
@@ -103,6 +104,7 @@ def opportunities_csv(facts: RunFacts) -> str:
             one.deal or "",
             one.gate,
             one.why,
+            one.ended,
             " ".join(f"{'buy' if leg.side > 0 else 'sell'} {leg.listing}" for leg in one.legs),
             *(money(value) for value in one.left),
         ]

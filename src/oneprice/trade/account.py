@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
 from oneprice.exchange import AccountEvent, Listed, PrivateExchangeInterface, Standing
-from oneprice.model import SymbolInfo
+from oneprice.model import NewOrder, Order, SymbolInfo
 
 
 class TradingAccount(PrivateExchangeInterface, Protocol):
@@ -14,6 +15,10 @@ class TradingAccount(PrivateExchangeInterface, Protocol):
 
     async def open(self) -> None:
         """Make ready to trade. Returns when the private stream is complete."""
+
+    def begin(self, order: NewOrder, *, hedge: bool = False) -> asyncio.Future[Order]:
+        """As `place`, from a callback: where nothing has to be waited for, the order has left when this returns. What
+        `place` raises is in the future."""
 
     def follow(self, listing: SymbolInfo) -> None:
         """After a reconnection catch up on this listing's fills too, as on those that were traded here."""

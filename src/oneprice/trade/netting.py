@@ -12,10 +12,10 @@ from oneprice.ledger.records import Alarmed, Switched
 from oneprice.model import AssetName
 from oneprice.model.deals import DealState, Expected, Plan
 from oneprice.trade.approved import Refusal
-from oneprice.trade.candidates import Candidates
+from oneprice.trade.candidates import Candidates, without
 from oneprice.trade.desk import Desk
 from oneprice.trade.marks import Marks
-from oneprice.trade.policy import Choice, Hedge, Residual, choose
+from oneprice.trade.policy import Candidate, Choice, Hedge, Residual, choose
 from oneprice.trade.recorder import Recorder
 
 MS = 1_000_000
@@ -70,34 +70,43 @@ class Netting:
         home, risk = self._desk.settings.base_currency, self._desk.settings.risk
         worth = abs(amount) * (self._marks.price(asset, home) or Decimal(0))
         residual = Residual(asset=asset, base_quantity=amount, home=home, worth=worth)
-        choice = choose(residual, self._candidates.find(asset, home, amount, None), risk, attempt=0, age_ms=0.0)
+        candidates = self._candidates.find(asset, home, amount, None)
+        choice = choose(residual, candidates, risk, attempt=0, age_ms=0.0)
         if worth <= risk.unhedged_notional_max and not isinstance(choice, Hedge):
             self._is_little(asset)
             return
         waited_ns = now_ns - self._since_ns.setdefault(asset, now_ns)
-        if waited_ns >= NET_AFTER_MS * MS and isinstance(choice, Hedge):
-            self._net(asset, home, choice, now_ns)
+        if waited_ns >= NET_AFTER_MS * MS:
+            choice = self._net(residual, candidates, choice, now_ns)
         if waited_ns > risk.unhedged_ms_max * MS and worth > risk.unhedged_notional_max:
             self._stop_entries(asset, amount, worth, choice)
 
-    def _net(self, asset: str, home: str, choice: Hedge, now_ns: int) -> None:
+    def _net(self, residual: Residual, candidates: list[Candidate], choice: Choice, now_ns: int) -> Choice:
+        """What was sent, the cheapest that no gate refuses; or why nothing could be."""
+        asset = residual.asset
         due_ns, last_ms = self._again_ns.get(asset, (0, 0))
-        if now_ns < due_ns:
-            return
+        if now_ns < due_ns or not isinstance(choice, Hedge):
+            return choice
         pause_ms = min(max(AGAIN_MS, 2 * last_ms), AGAIN_MS_MAX)
         self._again_ns[asset] = (now_ns + pause_ms * MS, pause_ms)
-        leg = self._candidates.leg(choice)
-        cost = choice.expected_cost
-        self._submit(
-            Plan(
-                strategy=STRATEGY,
-                group=f"{asset}/{home}",
-                home=AssetName(home),
-                legs=(leg,),
-                expected=Expected(gross=Decimal(0), fees=cost, net=-cost, net_bps=0.0),
-                made_ns=now_ns,
-                nets=leg.base_quantity * int(leg.side),
-            )
+        while isinstance(choice, Hedge):
+            refused = self._submit(self._plan(residual, choice, now_ns))
+            if not isinstance(refused, Refusal):
+                break
+            candidates = without(candidates, choice, refused)
+            choice = choose(residual, candidates, self._desk.settings.risk, attempt=0, age_ms=0.0)
+        return choice
+
+    def _plan(self, residual: Residual, choice: Hedge, now_ns: int) -> Plan:
+        leg, cost = self._candidates.leg(choice, None), choice.expected_cost
+        return Plan(
+            strategy=STRATEGY,
+            group=f"{residual.asset}/{residual.home}",
+            home=AssetName(residual.home),
+            legs=(leg,),
+            expected=Expected(gross=Decimal(0), fees=cost, net=-cost, net_bps=0.0),
+            made_ns=now_ns,
+            nets=leg.base_quantity * int(leg.side),
         )
 
     def _is_little(self, asset: str) -> None:

@@ -29,9 +29,21 @@ class Recorder:
         """Now, for a record."""
         return self._clock.wall_ns()
 
+    def monotonic_ns(self) -> int:
+        """Now, to measure with."""
+        return self._clock.monotonic_ns()
+
     def write(self, *records: AnyRecord) -> None:
         """All of them in one write. Raises JournalError: nothing of it has happened, and nothing may be sent for it."""
+        self.write_ahead(*records)
+        self.count(*records)
+
+    def write_ahead(self, *records: AnyRecord) -> None:
+        """Into the journal alone; `count` has to follow in the same turn of the loop. Raises JournalError."""
         self._journal.append(*records)
+
+    def count(self, *records: AnyRecord) -> None:
+        """Fold what was written ahead into the ledger, and tell of it."""
         for record in records:
             self.ledger.apply(record)
         for record in records:

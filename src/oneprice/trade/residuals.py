@@ -10,10 +10,10 @@ from oneprice.ledger.records import Alarmed, DealMoved, DealSettled, Switched
 from oneprice.model import AssetName, OrderStatus
 from oneprice.model.deals import ADDS_RISK, DealOutcome, DealState, Expected, Plan, Purpose
 from oneprice.trade.approved import Refusal
-from oneprice.trade.candidates import Candidates
+from oneprice.trade.candidates import Candidates, without
 from oneprice.trade.desk import Desk
 from oneprice.trade.marks import Marks
-from oneprice.trade.policy import Carry, Halt, Hedge, Residual, choose
+from oneprice.trade.policy import Carry, Choice, Halt, Hedge, Residual, choose
 from oneprice.trade.recorder import Recorder
 
 MS = 1_000_000
@@ -83,9 +83,9 @@ class Residuals:
             return
         hedged = False
         for asset, amount in residual.items():
-            choice = self._choose(number, deal, asset, amount, now_ns)
+            choice = self._trade_away(number, deal, asset, amount, now_ns)
             if isinstance(choice, Hedge):
-                hedged = self._hedge(number, deal, asset, amount, choice, now_ns) or hedged
+                hedged = True
             elif isinstance(choice, Halt):
                 self._halt(number, deal, choice.why)
                 self._wait(number, now_ns, HALTED_AGAIN_MS)
@@ -129,43 +129,41 @@ class Residuals:
             return
         self._settle(number, deal)
 
-    def _choose(self, number: int, deal: Deal, asset: str, amount: Decimal, now_ns: int) -> object:
-        home = deal.opened.home
+    def _trade_away(self, number: int, deal: Deal, asset: str, amount: Decimal, now_ns: int) -> Choice:
+        """The hedge that was sent, the cheapest that no gate refuses; or why there was none."""
+        home, risk = deal.opened.home, self._desk.settings.risk
         attempts = sum(order.intent.purpose is Purpose.HEDGE and not order.not_sent for order in deal.orders)
         if deal.state is DealState.HALTED:
-            attempts = min(attempts, self._desk.settings.risk.hedge_attempts_max - 1)
+            attempts = min(attempts, risk.hedge_attempts_max - 1)
         mark = self._marks.price(asset, home) or Decimal(0)
         residual = Residual(asset=asset, base_quantity=amount, home=home, worth=abs(amount) * mark)
-        return choose(
-            residual,
-            self._candidates.find(asset, home, amount, deal),
-            self._desk.settings.risk,
-            attempt=attempts,
-            age_ms=self.unhedged_ms(number, now_ns),
-        )
+        candidates = self._candidates.find(asset, home, amount, deal)
+        age_ms = self.unhedged_ms(number, now_ns)
+        while True:
+            choice = choose(residual, candidates, risk, attempt=attempts, age_ms=age_ms)
+            if not isinstance(choice, Hedge):
+                return choice
+            refused = self._hedge(number, deal, asset, choice, now_ns)
+            if not isinstance(refused, Refusal):
+                self._again_ns.pop(number, None)
+                return choice
+            candidates = without(candidates, choice, refused)
 
-    def _hedge(self, number: int, deal: Deal, asset: str, amount: Decimal, choice: Hedge, now_ns: int) -> bool:
-        """Whether it was sent."""
+    def _hedge(self, number: int, deal: Deal, asset: str, choice: Hedge, now_ns: int) -> int | Refusal:
         opened = deal.opened
-        plan = Plan(
-            strategy=opened.strategy,
-            group=f"{asset}/{opened.home}",
-            home=AssetName(opened.home),
-            legs=(self._candidates.leg(choice),),
-            expected=Expected(gross=Decimal(0), fees=choice.expected_cost, net=-choice.expected_cost, net_bps=0.0),
-            made_ns=now_ns,
-            deal=number,
-        )
         if deal.state is not DealState.HEDGING:
-            self._move(
-                number, DealState.HEDGING, f"{amount:+f} {asset} too much; {choice.side.name} at {choice.account}"
+            self._move(number, DealState.HEDGING, choice.why)
+        return self._submit(
+            Plan(
+                strategy=opened.strategy,
+                group=f"{asset}/{opened.home}",
+                home=AssetName(opened.home),
+                legs=(self._candidates.leg(choice, deal),),
+                expected=Expected(gross=Decimal(0), fees=choice.expected_cost, net=-choice.expected_cost, net_bps=0.0),
+                made_ns=now_ns,
+                deal=number,
             )
-        refused = self._submit(plan)
-        if isinstance(refused, Refusal):
-            self._wait(number, now_ns, AGAIN_MS)
-            return False
-        self._again_ns.pop(number, None)
-        return True
+        )
 
     def _wait(self, number: int, now_ns: int, first_ms: int) -> None:
         _, last_ms = self._again_ns.get(number, (0, 0))

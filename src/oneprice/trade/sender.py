@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from oneprice.errors import ExchangeAPIError, InvariantError, NetworkError, NotSupported, Outcome
 from oneprice.ledger.records import DealOpened, LegOpened, OrderIntended
@@ -13,7 +13,6 @@ from oneprice.model.deals import Plan, Purpose
 from oneprice.trade.account import TradingAccount
 from oneprice.trade.approved import ApprovedPlan
 from oneprice.trade.desk import listing_key
-from oneprice.trade.eager import start
 from oneprice.trade.ids import NOT_A_LEG, make_id
 from oneprice.trade.recorder import Recorder
 
@@ -25,14 +24,21 @@ Answered = Callable[[str, NewOrder, "Order | BaseException"], None]
 
 
 class JournaledPlan:
-    """Orders whose intents are in the journal. `orders`: `(account, order, whether it takes risk away)`."""
+    """Orders whose intents are in the journal. `orders`: `(account, order, whether it takes risk away)`; `records`:
+    what was written, which counts once the orders have left."""
 
-    __slots__ = ("deal", "orders")
+    __slots__ = ("deal", "orders", "records")
 
-    def __init__(self, deal: int, orders: tuple[tuple[str, NewOrder, bool], ...], seal: object) -> None:
+    def __init__(
+        self,
+        deal: int,
+        orders: Sequence[tuple[str, NewOrder, bool]],
+        records: Sequence[DealOpened | OrderIntended],
+        seal: object,
+    ) -> None:
         if seal is not _SEAL:
             raise InvariantError("only Sender.journal makes a JournaledPlan")
-        self.deal, self.orders = deal, orders
+        self.deal, self.orders, self.records = deal, orders, records
 
 
 class Sender:
@@ -57,17 +63,19 @@ class Sender:
         records: list[DealOpened | OrderIntended] = [_opened(plan, number, wall_ns)] if opens else []
         orders = []
         for place, leg in enumerate(plan.legs):
-            leg_number = place if opens and leg.purpose not in _HEDGES else _leg_of(plan, place)
+            purpose, listing = leg.purpose, leg.listing
+            leg_number = place if opens and purpose not in _HEDGES else _leg_of(plan, place)
             attempt = attempts.get(leg_number, 0)
             attempts[leg_number] = attempt + 1
             client_order_id = make_id(self._engine, ledger.run, number, leg_number, attempt)
+            price, quantity = leg.price, leg.quantity
             order = NewOrder(
-                listing=leg.listing,
+                listing=listing,
                 side=leg.side,
                 client_order_id=client_order_id,
                 type=leg.type,
-                quantity=leg.quantity,
-                price=leg.price,
+                quantity=quantity,
+                price=price,
                 time_in_force=leg.time_in_force,
                 reduce_only=leg.reduce_only,
             )
@@ -78,39 +86,55 @@ class Sender:
                     deal=number,
                     leg=leg_number,
                     attempt=attempt,
-                    purpose=leg.purpose,
-                    listing=listing_key(leg.listing),
+                    purpose=purpose,
+                    listing=listing_key(listing),
                     side=leg.side,
                     type=leg.type,
                     time_in_force=leg.time_in_force,
-                    price=leg.price,
-                    quantity=leg.quantity,
+                    price=price,
+                    quantity=quantity,
                     reduce_only=leg.reduce_only,
                 )
             )
-            orders.append((leg.account, order, leg.purpose in _HEDGES))
-        self._recorder.write(*records)
-        return JournaledPlan(number, tuple(orders), _SEAL)
+            orders.append((leg.account, order, purpose in _HEDGES))
+        self._recorder.write_ahead(*records)
+        return JournaledPlan(number, orders, records, _SEAL)
 
-    def send(self, journaled: JournaledPlan) -> None:
-        """All orders back to back, in this call. Where one cannot even be sent, those after it are not."""
+    def send(self, journaled: JournaledPlan) -> int:
+        """All orders back to back, in this call. Where one cannot even be sent, those after it are not. Gives the
+        monotonic time at which they had left.
+
+        The ledger counts them right after: nothing can have been heard of them before this returns.
+        """
+        sent: list[tuple[str, NewOrder, asyncio.Future[Order] | BaseException]] = []
         stopped: BaseException | None = None
-        for account, order, reduces in journaled.orders:
-            if stopped is not None:
-                why = f"not sent, since another leg could not be: {stopped}"
-                self._answered(account, order, NetworkError(why, Outcome.NOT_SENT))
-                continue
-            sending = start(self._accounts[account].place(order, hedge=reduces), order.client_order_id)
-            if sending.done() and (error := sending.exception()) is not None and is_unsent(error):
-                stopped = error
-            self._follow(account, order, sending)
+        try:
+            for account, order, reduces in journaled.orders:
+                if stopped is not None:
+                    why = f"not sent, since another leg could not be: {stopped}"
+                    sent.append((account, order, NetworkError(why, Outcome.NOT_SENT)))
+                    continue
+                sending = self._accounts[account].begin(order, hedge=reduces)
+                if sending.done() and (error := sending.exception()) is not None and is_unsent(error):
+                    stopped = error
+                sent.append((account, order, sending))
+            sent_ns = self._recorder.monotonic_ns()
+        finally:
+            self._recorder.count(*journaled.records)
+        for account, order, outcome in sent:
+            self._follow(account, order, outcome)
+        return sent_ns
 
     async def settle(self) -> None:
         """Wait until nothing is on its way."""
         while self._on_their_way:
             await asyncio.wait(self._on_their_way)
 
-    def _follow(self, account: str, order: NewOrder, sending: asyncio.Future[Order]) -> None:
+    def _follow(self, account: str, order: NewOrder, sending: asyncio.Future[Order] | BaseException) -> None:
+        if isinstance(sending, BaseException):
+            self._answered(account, order, sending)
+            return
+
         def over(done: asyncio.Future[Order]) -> None:
             self._on_their_way.discard(done)
             if done.cancelled():

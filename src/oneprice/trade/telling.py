@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from oneprice.ledger.deals import Deal, SettledDeal
+from oneprice.ledger.exact import times
+from oneprice.ledger.ledger import Ledger
 from oneprice.ledger.orders import TrackedOrder
 from oneprice.ledger.pnl import PnlView, pnl_view
 from oneprice.model.deals import DealState
-from oneprice.trade.marks import Marks
 from oneprice.trade.residuals import held
 from oneprice.trade.trader import Trader
 
@@ -26,16 +28,6 @@ def status(trader: Trader, now_ns: int) -> Row:
     working: dict[str, int] = {}
     for deal in ledger.deals.values():
         working[deal.state.value] = working.get(deal.state.value, 0) + 1
-    accounts = {}
-    for name, account in desk.accounts.items():
-        standing, (health, reason) = account.standing(), desk.switches.health_of(name)
-        accounts[name] = {
-            "health": health.name.lower(),
-            "reason": reason or ("" if standing.stream_complete else standing.reason),
-            "stream_complete": standing.stream_complete,
-            "clock_offset_ms": None if standing.clock_offset_ns is None else round(standing.clock_offset_ns / MS, 3),
-            "order_room": round(standing.order_room, 3),
-        }
     return {
         "mode": trader.facts.mode,
         "run": ledger.run,
@@ -43,7 +35,7 @@ def status(trader: Trader, now_ns: int) -> Row:
         "halt": desk.switches.halt,
         "kill": desk.switches.kill,
         "books": states,
-        "accounts": accounts,
+        "accounts": account_rows(trader),
         "deals_open": working,
         "deals_settled": ledger.deals_settled,
         "unequal": [
@@ -60,6 +52,21 @@ def status(trader: Trader, now_ns: int) -> Row:
         "refusals": dict(trader.refusals.most_common()),
         "alarms": list(ledger.alarms)[-5:],
     }
+
+
+def account_rows(trader: Trader) -> dict[str, Row]:
+    """How each account stands, by VENUE-MARKET."""
+    rows: dict[str, Row] = {}
+    for name, account in trader.desk.accounts.items():
+        standing, (health, reason) = account.standing(), trader.desk.switches.health_of(name)
+        rows[name] = {
+            "health": health.name.lower(),
+            "reason": reason or ("" if standing.stream_complete else standing.reason),
+            "stream_complete": standing.stream_complete,
+            "clock_offset_ms": None if standing.clock_offset_ns is None else round(standing.clock_offset_ns / MS, 3),
+            "order_room": round(standing.order_room, 3),
+        }
+    return rows
 
 
 def orders(trader: Trader) -> list[Row]:
@@ -142,28 +149,24 @@ def deals(trader: Trader, count: int) -> list[Row]:
 
 
 def residuals(trader: Trader, home: str) -> list[Row]:
-    """What is held that was not held at first: of open deals, and carried. Each with its worth in `home`."""
+    """What is held that was not held at first, at the marks of now."""
+    return held_rows(trader.ledger, trader.marks.price, home)
+
+
+def held_rows(ledger: Ledger, price: Callable[[str, str], Decimal | None], home: str) -> list[Row]:
+    """What open deals hold, and what settled ones have left: each with its worth in `home`, None where `price` of the
+    asset in `home` is not known."""
     rows: list[Row] = []
-    for asset, amount in sorted(trader.ledger.carried.items()):
+    for asset, amount in sorted(ledger.carried.items()):
         if amount:
-            rows.append(
-                {
-                    "asset": asset,
-                    "amount": str(amount),
-                    "why": "carried dust",
-                    **_worth(trader.marks, asset, home, amount),
-                }
-            )
-    for number, deal in trader.ledger.deals.items():
+            rows.append(_asset_row(asset, amount, "carried dust", price, home))
+    for number, deal in ledger.deals.items():
+        why = f"deal {number} {deal.state.value}"
         for asset, amount in sorted(deal.residual().items()):
             if amount:
-                worth = _worth(trader.marks, asset, home, amount)
-                rows.append(
-                    {"asset": asset, "amount": str(amount), "why": f"deal {number} {deal.state.value}", **worth}
-                )
+                rows.append(_asset_row(asset, amount, why, price, home))
         rows += [
-            {"listing": key, "amount": str(quantity), "why": f"deal {number} {deal.state.value}"}
-            for key, quantity in sorted(held(deal).items())
+            {"listing": key, "amount": f"{quantity:f}", "why": why} for key, quantity in sorted(held(deal).items())
         ]
     return rows
 
@@ -178,6 +181,7 @@ def amounts(values: dict[str, Decimal]) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value}
 
 
-def _worth(marks: Marks, asset: str, home: str, amount: Decimal) -> Row:
-    price = marks.price(asset, home)
-    return {"worth": None if price is None else str(amount * price), "in": home}
+def _asset_row(asset: str, amount: Decimal, why: str, price: Callable[[str, str], Decimal | None], home: str) -> Row:
+    mark = price(asset, home)
+    worth = None if mark is None else f"{times(amount, mark):f}"
+    return {"asset": asset, "amount": f"{amount:f}", "why": why, "worth": worth, "in": home}

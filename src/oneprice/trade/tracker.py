@@ -72,7 +72,11 @@ class Tracker:
         self._is_closed = False
 
     def follow(self) -> list[Callable[[], None]]:
-        """Listen to all accounts from now on; the answers stop it."""
+        """Listen to all accounts from now on; the answers stop it. What venues call orders of earlier runs is known:
+        some tell of fills by that alone."""
+        for known in self._ledger.remembered():
+            if known.venue_order_id:
+                self._name(known.intent.listing, known.venue_order_id, known.intent.client_order_id)
         return [account.listen(self._ear(name)) for name, account in self._accounts.items()]
 
     def close(self) -> None:

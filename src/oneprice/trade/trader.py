@@ -117,7 +117,7 @@ class Trader:
         self._kill, self._funding, self._journal = kill, funding, journal
         self.gates = Gates(desk)
         self.breakers = Breakers(desk.settings.breaker, list(desk.accounts))
-        candidates = Candidates(desk)
+        candidates = Candidates(desk, self.gates)
         self.residuals = Residuals(
             desk, recorder, self.marks, candidates, self.submit, self._on_settled, self._on_holding
         )
@@ -286,7 +286,7 @@ class Trader:
         """Close what deals hold, as far as it is not being closed."""
         now_ns = self._clock.monotonic_ns()
         for number, deal in list(self.ledger.deals.items()):
-            if held(deal) and all(order.is_over for order in deal.orders):
+            if held(deal) and deal.is_quiet():  # fills that are not booked yet are not seen by what closes
                 for strategy in self._strategies:
                     plan = strategy.close(number, deal, reason, now_ns)
                     if plan is not None:
@@ -316,13 +316,16 @@ class Trader:
 
     def on_opportunities(self, now_ns: int) -> None:
         """A frame has opened or changed opportunities. Called in the frame's own turn."""
-        for told in self.desk.market.hub.opportunities():
+        stand = self.desk.market.hub.opportunities()
+        for told in stand:
             if told[2] == now_ns:
                 standing = _standing(told)
-                if now_ns < self._not_before.get(standing.key, 0):
+                if standing.updates > 1 and now_ns < self._not_before.get(standing.key, 0):
                     self.blackbox.moved(standing, now_ns, standing.sized.net_atto)
                 else:
                     self._take(standing, now_ns)
+        if len(stand) < self.blackbox.standing:
+            self.blackbox.gone(stand, now_ns)
 
     def on_opportunity_over(self, told: tuple[object, ...], now_ns: int) -> None:
         """The hub tells that one is gone."""
@@ -368,10 +371,10 @@ class Trader:
         journaled_ns = clock_ns()
         for _, order, _ in journaled.orders:
             self.tracker.sent(order.client_order_id)
-        self.sender.send(journaled)
+        sent_ns = self.sender.send(journaled)
         self.gates.sent(approved, began_ns)
         if received_ns:
-            self.stages.append(Stages(received_ns, decided_ns, approved_ns, journaled_ns, clock_ns()))
+            self.stages.append(Stages(received_ns, decided_ns, approved_ns, journaled_ns, sent_ns))
         return journaled.deal
 
     # ---- looking after

@@ -84,7 +84,7 @@ def _closes(ledger: Ledger, deal: Deal | None, leg: PlanLeg, figures: Figures) -
             return ""  # coins that are there; the balance decides how many
         return f"{signed(coins)} {figures.base} belong to no deal (only closes what is held)"
     spot = [one for one in deal.orders if one.listing.base == figures.base and not one.listing.is_perpetual]
-    held = sum((one.moved * one.listing.contract_size * one.listing.multiplier for one in spot), ZERO)
+    held = sum((_coins(one) for one in spot), ZERO)
     left = held + _out(deal, figures.base, leg.side, spot_only=True)
     kept = coins * (1 - leg.fee) if leg.side is Side.BUY else coins  # a buy's fee is paid in what it buys
     if left * coins < 0 and abs(kept) < abs(left) + figures.lot_coins:
@@ -115,6 +115,12 @@ def _out(deal: Deal, asset: str, side: Side, *, spot_only: bool = False) -> Deci
 def _left(orders: Iterable[TrackedOrder], key: str, side: Side) -> Decimal:
     """Contracts that open orders of a listing and side may still move, signed."""
     return sum((int(side) * one.left for one in orders if one.intent.listing == key and one.intent.side is side), ZERO)
+
+
+def _coins(order: TrackedOrder) -> Decimal:
+    """What a spot order has moved, in coins, less what was paid in them as fees."""
+    known = order.listing
+    return order.moved * known.contract_size * known.multiplier - order.fees.get(known.base, ZERO)
 
 
 def _filled(orders: Iterable[TrackedOrder], key: str) -> Decimal:

@@ -20,6 +20,7 @@ from oneprice.errors import (
     RateLimitError,
 )
 from oneprice.exchange import AccountEvent, Listed, Standing, StreamState
+from oneprice.exchange.eager import start
 from oneprice.exchange.legal import require_legal
 from oneprice.exchange.listings import Listings
 from oneprice.ledger.ledger import Ledger
@@ -178,6 +179,10 @@ class PaperAccount:
         answer = self._ask(lambda: self._venue.place(order))
         self._remember(order)
         return await answer
+
+    def begin(self, order: NewOrder, *, hedge: bool = False) -> asyncio.Future[Order]:
+        """As `PrivateExchange.begin`."""
+        return start(self.place(order, hedge=hedge), order.client_order_id)
 
     async def place_many(self, orders: Sequence[NewOrder]) -> list[Order | ExchangeAPIError]:
         """All of them get there together, in their order."""

@@ -12,7 +12,7 @@ from oneprice.core.sizing import BUY, SELL
 from oneprice.core.states import BookState
 from oneprice.ledger.deals import Deal
 from oneprice.ledger.exact import ZERO, minus, plus, times
-from oneprice.model import AssetName, MarketKind, Side
+from oneprice.model import AssetName, Side
 from oneprice.model.deals import Expected, Plan, PlanLeg, Purpose
 from oneprice.trade.desk import Desk
 from oneprice.trade.marks import Marks
@@ -24,13 +24,19 @@ FORCED_PART = 4
 
 class ClosingLeg:
     """An order that closes. `left`: base coins in atto that there are to close, `steps` the part of them that is
-    closed; from `best` to `level` (the hub's ticks) they are worth `worth` (atto). `ticks`: its limit."""
+    closed; from `best` to `level` (the hub's ticks) they are worth `worth` (atto). `ticks`: its limit. `covered`: steps
+    of a position that the account itself has: other deals may hold the opposite."""
 
-    __slots__ = ("best", "left", "level", "side", "steps", "terms", "ticks", "worth")
+    __slots__ = ("best", "covered", "left", "level", "side", "steps", "terms", "ticks", "worth")
 
-    def __init__(self, terms: Terms, side: int, left: int) -> None:
-        self.terms, self.side, self.left = terms, side, left
+    def __init__(self, terms: Terms, side: int, left: int, covered: int = 0) -> None:
+        self.terms, self.side, self.left, self.covered = terms, side, left, covered
         self.steps = self.best = self.level = self.worth = self.ticks = 0
+
+    @property
+    def reduces(self) -> bool:
+        """Whether it only makes the account's own position smaller."""
+        return self.terms.is_perpetual and self.steps <= self.covered
 
     @property
     def whole(self) -> int:
@@ -141,19 +147,24 @@ class Closing:
                 coins[key] = coins.get(key, 0) + bought - scaled(order.fees.get(terms.base, ZERO), 18)
         legs = []
         for key, quantity in deal.positions().items():
-            there = self._really(key, quantity)
+            there = self._really(deal, key, quantity)
             if there:
                 terms = found[key]
                 left = scaled(abs(there), 18) * terms.base_step // scaled(terms.info.lot_size, 18)
-                legs.append(ClosingLeg(terms, SELL if there > 0 else BUY, left))
+                own = self._ledger.position(key) * (1 if there > 0 else -1)
+                covered = int(max(ZERO, own) // terms.info.lot_size)
+                legs.append(ClosingLeg(terms, SELL if there > 0 else BUY, left, covered))
         legs += _spot_legs(coins, found)
         place = {leg.listing: number for number, leg in reversed(list(enumerate(deal.opened.legs)))}
         legs.sort(key=lambda leg: place.get(leg.terms.key, len(place)))
         return legs or "nothing is held"
 
-    def _really(self, key: str, quantity: Decimal) -> Decimal:
-        """No more than the account has in that direction: another may have closed it."""
+    def _really(self, deal: Deal, key: str, quantity: Decimal) -> Decimal:
+        """No more than the account has of it beside what other deals hold: somebody may have closed it by hand."""
         there = self._ledger.position(key)
+        for other in self._ledger.deals.values():
+            if other is not deal:
+                there = minus(there, other.positions().get(key, ZERO))
         if quantity > 0:
             return max(ZERO, min(quantity, there))
         return min(ZERO, max(quantity, there))
@@ -204,7 +215,7 @@ class Closing:
         terms = leg.terms
         if leg.steps < terms.steps_min:
             return False
-        return terms.is_perpetual or leg.moved(0) * leg.steps * terms.unit >= terms.worth_min
+        return leg.reduces or leg.moved(0) * leg.steps * terms.unit >= terms.worth_min
 
     # ------------------------------------------------------------------ what it comes to
 
@@ -291,5 +302,5 @@ def _order(leg: ClosingLeg) -> PlanLeg:
         fee=terms.fee,
         best=times(terms.tick, Decimal(leg.best)),
         purpose=Purpose.EXIT,
-        reduce_only=terms.info.market is MarketKind.USDM,
+        reduce_only=leg.reduces,
     )

@@ -12,7 +12,8 @@ from oneprice.errors import ExchangeAPIError, InvalidOrderError, Outcome
 from oneprice.model import MarketKind, NewOrder, Order, OrderRef
 from oneprice.venues.binance.account_facts import AccountFacts
 from oneprice.venues.binance.names import Names
-from oneprice.venues.binance.orders import OrderRow, order_of, parameters, which
+from oneprice.venues.binance.order_commands import OrderCommands
+from oneprice.venues.binance.orders import OrderRow, order_of, which
 from oneprice.venues.binance.replies import (
     LIFETIME_S,
     LOGON,
@@ -47,6 +48,7 @@ class BinanceOrderEntry:
         self._venue = facts.market.errors.venue
         self._kind = facts.market.kind
         self._signing, self._names = signing, names
+        self._commands = OrderCommands(self._venue, self._kind, signing)
         self.url = url
         self.ping_every_s = PING_EVERY_S
         self.lifetime_s = LIFETIME_S
@@ -59,7 +61,7 @@ class BinanceOrderEntry:
 
     def place(self, order: NewOrder, number: int, time_ns: int) -> bytes:
         """The same words as over REST."""
-        return self._command("order.place", parameters(order, self._venue, self._kind), number, time_ns)
+        return self._commands.place(order, number, time_ns)
 
     def cancel(self, ref: OrderRef, number: int, time_ns: int) -> bytes:
         """By Binance's id where it is known."""

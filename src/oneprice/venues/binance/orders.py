@@ -41,7 +41,7 @@ _RESTING: Mapping[str, TimeInForce] = {
     "FOK": TimeInForce.FOK,
     "GTX": TimeInForce.GTC,
 }
-_TEMPLATES_MAX = 4_096
+TEMPLATES_MAX = 4_096
 _SIDE_WORDS = {Side.BUY: "BUY", Side.SELL: "SELL"}
 _TIME_WORDS = {told: told.name for told in TimeInForce}
 
@@ -83,6 +83,16 @@ def parameters(order: NewOrder, venue: str, kind: MarketKind) -> dict[str, str]:
     return told
 
 
+def fits_template(order: NewOrder, venue: str) -> bool:
+    """Whether nothing but time, id, price and quantity of it is its own. Raises InvalidOrderError for nonsense."""
+    price, quantity = order.price, order.quantity
+    if price is None or quantity is None or order.type is OrderType.MARKET or order.quote_quantity is not None:
+        return False
+    if not (is_amount(price) and is_amount(quantity) and CLIENT_ID.fullmatch(order.client_order_id)):
+        _check(order, venue)
+    return True
+
+
 class OrderForms:
     """Orders of one account as forms, from templates: what does not change from order to order is prepared once."""
 
@@ -95,10 +105,8 @@ class OrderForms:
     def form(self, order: NewOrder) -> bytes:
         """`parameters` as a form, in another order. Raises as `parameters`."""
         price, quantity = order.price, order.quantity
-        if price is None or quantity is None or order.type is OrderType.MARKET or order.quote_quantity is not None:
+        if price is None or quantity is None or not fits_template(order, self._venue):
             return form_of(parameters(order, self._venue, self._kind)).encode()
-        if not (is_amount(price) and is_amount(quantity) and CLIENT_ID.fullmatch(order.client_order_id)):
-            _check(order, self._venue)
         key = (order.listing.venue_symbol, order.side, order.type, order.time_in_force, order.reduce_only)
         head, tail = self._templates.get(key) or self._template(key, order)
         text = f"{head}{plain(quantity)}&price={plain(price)}&newClientOrderId={order.client_order_id}{tail}"
@@ -109,7 +117,7 @@ class OrderForms:
         for own in ("quantity", "price", "newClientOrderId"):
             del told[own]
         last = told.pop("newOrderRespType")
-        if len(self._templates) >= _TEMPLATES_MAX:
+        if len(self._templates) >= TEMPLATES_MAX:
             self._templates.clear()
         self._templates[key] = template = f"{form_of(told)}&quantity=", f"&newOrderRespType={last}"
         return template

@@ -52,10 +52,18 @@ class Signing:
 
     def parameters(self, asked: Mapping[str, str | int], time_ns: int) -> Parameters:
         """WS API parameters with key, time and signature. Numbers stay numbers in JSON and are signed as they read."""
-        told = {"apiKey": self._api_key, **asked, "recvWindow": RECV_WINDOW_MS, "timestamp": time_ns // _MS}
+        told = self.unsigned(asked, time_ns)
         payload = "&".join([f"{name}={told[name]}" for name in sorted(told)])
         told["signature"] = self._sign(payload.encode())
         return told
+
+    def unsigned(self, asked: Mapping[str, str | int], time_ns: int) -> Parameters:
+        """The same but for the signature."""
+        return {"apiKey": self._api_key, **asked, "recvWindow": RECV_WINDOW_MS, "timestamp": time_ns // _MS}
+
+    def signature(self, payload: bytes) -> str:
+        """Of parameters that are sorted by name."""
+        return self._sign(payload)
 
     def dated(self, asked: Mapping[str, str | int], time_ns: int) -> Parameters:
         """WS API parameters of a connection that has logged in."""

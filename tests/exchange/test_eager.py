@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from oneprice.trade.eager import start
+from oneprice.exchange.eager import start
 
 
 async def test_the_first_step_is_taken_in_the_call() -> None:
