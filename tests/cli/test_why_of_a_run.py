@@ -14,6 +14,7 @@ async def test_every_opportunity_of_a_run_is_explained(invoke, tmp_path: Path) -
     async with staged(tmp_path, BUY, SELL) as stage:
         stage.world.spread(BUY, SELL)
         await stage.settled()
+        await stage.until(lambda: not stage.market.hub.opportunities(), why="it is gone")
         stage.trader.desk.switches.armed = False
         stage.world.ask_down(BUY)
         await stage.until(lambda: stage.trader.refusals["armed"], why="one that a gate stops")

@@ -291,8 +291,8 @@ async def _faulty(cluster: SimCluster) -> AsyncIterator[None]:
     finally:
         making.cancel()
         await asyncio.gather(making, return_exceptions=True)
-        for venue in cluster.exchanges:
-            await cluster.clear_faults(venue)
+    for venue in cluster.exchanges:
+        await cluster.clear_faults(venue)
 
 
 async def _kill(victim: Victim, chance: random.Random) -> str:

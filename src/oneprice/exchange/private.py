@@ -275,9 +275,8 @@ class PrivateExchange:
             else:
                 call = self._account.place(order)
                 if hedge:
-                    call = msgspec.structs.replace(
-                        call, request=msgspec.structs.replace(call.request, priority=priority)
-                    )
+                    request = msgspec.structs.replace(call.request, priority=priority)
+                    call = msgspec.structs.replace(call, request=request)
                 told = await self._rest.run(call)
         except NotSupported:
             self.view.drop(order.client_order_id)

@@ -19,13 +19,15 @@ from msgspec import MsgspecError
 HEAD = struct.Struct("<IIQ")
 SEALED = struct.Struct("<IQ")
 BODY_BYTES_MAX = 1 << 20
+NOT_KNOWN = (MsgspecError, UnicodeDecodeError)
+"""What msgspec raises for a body that is none of the records."""
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
 class Decoder(Protocol[T_co]):
-    """What makes a record of a body. Raises MsgspecError."""
+    """What makes a record of a body. Raises what is NOT_KNOWN."""
 
     def decode(self, buf: bytes, /) -> T_co:
         """One body's."""
@@ -95,7 +97,7 @@ def scan(data: bytes, start: Place, decoder: Decoder[T], reader: Reader[T] | Non
     place = Place(at, number, seal)
     if error is None:
         return Scanned(records, place, "" if at == len(data) else _fault(data, place))
-    if not isinstance(error, MsgspecError):
+    if not isinstance(error, NOT_KNOWN):
         raise error
     fault = f"record {number + 1} is none that this build knows ({error})"
     return Scanned(records, place, fault, is_foreign=True)
@@ -151,7 +153,7 @@ def _scan(
             break
         try:
             add(decode(data[begin:end]))
-        except MsgspecError as error:
+        except NOT_KNOWN as error:
             return records, at, number, seal, error
         at, number, seal = end, counted, told
     return records, at, number, seal, None
