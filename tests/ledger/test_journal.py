@@ -262,8 +262,19 @@ def test_a_record_of_an_unknown_kind_is_not_taken_for_damage(disk) -> None:
     assert verify(disk, FOLDER).state == "foreign"
 
 
+def test_a_record_with_a_text_that_is_none_is_not_taken_for_damage(disk) -> None:
+    write_run(disk, 1)
+    found = segments.load(disk, FOLDER)
+    body = msgspec.msgpack.encode(noted(1)).replace(b"note", b"n\xc0te")
+    disk.files[FIRST] += frame(body, found.segments[-1].end)[0]
+    with pytest.raises(JournalError, match=r"record 10 is none that this build knows"):
+        open_journal(disk)
+    assert verify(disk, FOLDER).state == "foreign"
+
+
 def test_a_file_that_is_no_journal_is_refused(disk) -> None:
-    for data in (b"", b"hello, this is text", bytes(64), frame(b"\x01", Place(0, -1, 0))[0]):
+    no_text = frame(b"\x91\xa1\xc0", Place(0, -1, 0))[0]
+    for data in (b"", b"hello, this is text", bytes(64), frame(b"\x01", Place(0, -1, 0))[0], no_text):
         disk.write(FIRST, data)
         with pytest.raises(JournalError, match=r"00000001\.journal, byte 0: no journal begins like this"):
             open_journal(disk)

@@ -181,6 +181,8 @@ class World:
     def _push(self, market: str, side: Side, percent: Decimal, worth: int, base: str) -> SimOrder:
         listing = self.listing(market, base)
         sign = 1 if side is Side.BUY else -1
+        if not (listing.top.ask_ticks and listing.top.bid_ticks):
+            self.refresh(market)  # others have emptied a side
         start = listing.top.ask_ticks if side is Side.BUY else listing.top.bid_ticks
         ticks = int(start * (1 + sign * percent / 100))
         price = ticks * listing.instrument.tick

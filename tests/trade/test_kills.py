@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from tests.trade.killing_truth import Findings, Truth, judge
 from oneprice.ledger.records import AnyRecord, DealSettled, FillTold, TransferTold
 
 KILLS = 5
-NOBODY = {"open_orders": [], "positions": {}, "wallets": {}}
+NOBODY: dict[str, Any] = {"open_orders": [], "positions": {}, "wallets": {}}
 
 
 @pytest.mark.timeout(170)

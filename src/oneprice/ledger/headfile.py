@@ -10,6 +10,7 @@ import struct
 from typing import NamedTuple
 
 SLOT = struct.Struct("<QII")
+_pack_into = SLOT.pack_into
 BYTES = 2 * SLOT.size
 
 
@@ -23,7 +24,7 @@ class Head(NamedTuple):
 def write_slot(view: memoryview, at: int, number: int, checksum: int) -> None:
     """Change the slot that begins at the byte `at`: 0 or 16, in turn."""
     seal = (number ^ number >> 32 ^ checksum ^ 0xFFFFFFFF) & 0xFFFFFFFF
-    SLOT.pack_into(view, at, number, checksum, seal)
+    _pack_into(view, at, number, checksum, seal)
 
 
 def reset(view: memoryview, number: int, checksum: int) -> None:

@@ -137,7 +137,7 @@ class Journal:
             return
         if self._size >= self._limit:
             self._follow()
-        data, number, seal = _seal([_encode(record) for record in records], self._number, self._checksum)
+        data, number, seal = _seal(list(map(_encode, records)), self._number, self._checksum)
         if len(data) > BODY_BYTES_MAX:
             raise JournalError(
                 f"{len(data)} bytes of records at once; {BODY_BYTES_MAX} are allowed. Nothing was written"

@@ -110,14 +110,15 @@ class Ledger:
             BalanceChecked: self._on_checked,
         }
 
-    def apply(self, record: AnyRecord) -> None:
-        """Take in one record. Raises InvariantError for one of our own that cannot be: of a deal, order or listing
-        that no record before told, or told twice; never for what a venue has told."""
+    def apply(self, *records: AnyRecord) -> None:
+        """Take in records. Raises InvariantError for one of our own that cannot be: of a deal, order or listing that no
+        record before told, or told twice; never for what a venue has told."""
         before = getcontext()
         setcontext(EXACT)
         try:
-            self.applied += 1
-            self._folds[type(record)](record)
+            for record in records:
+                self.applied += 1
+                self._folds[type(record)](record)
         finally:
             setcontext(before)
 
