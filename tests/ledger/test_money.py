@@ -206,16 +206,18 @@ def test_money_is_never_rounded_without_a_word() -> None:
 def test_a_fold_is_exact_whatever_the_callers_context_and_leaves_that_as_it_was() -> None:
     many = [fill(f"f{place}", "", "123456789.123456789", "98765.4321012345") for place in range(3)]
     with decimal.localcontext(decimal.Context(prec=5)) as rounding:
-        one_by_one, at_once = Ledger(), Ledger()
-        for ledger in (one_by_one, at_once):
+        one_by_one, together, at_once = Ledger(), Ledger(), Ledger()
+        for ledger in (one_by_one, together, at_once):
             ledger.apply(listing(SPOT_A))
         for one in many:
             one_by_one.apply(one)
+        together.apply(*many)
         at_once.fold(many)
         assert decimal.getcontext() is rounding
-        assert one_by_one.digest() == at_once.digest()
+        assert one_by_one.digest() == together.digest() == at_once.digest()
     assert at_once.total("alpha-spot", "BTC") == D("370370367.370370367")
     assert at_once.total("alpha-spot", "USDT") == D("-36579789370827.5922523093029180615")
     with pytest.raises(InvariantError):
         at_once.apply(intent("o1"))
+    assert at_once.applied == len(many) + 2
     assert decimal.getcontext().prec == 28

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from oneprice.model import AssetName, BookLevel, OrderBook, Symbol
-from oneprice.verify.likeness import Sides, likeness
+from oneprice.verify.likeness import FLEETING_MAX, Likeness, Sides, likeness, not_ours
 
 BTC = Symbol(AssetName("BTC"), AssetName("USDT"))
 
@@ -49,16 +49,24 @@ def test_a_level_that_we_have_throughout_must_not_be_missing_there() -> None:
     assert found.different == ("98: nothing there, 3 here",)
 
 
-def test_between_two_numbers_a_few_levels_may_have_come_and_gone() -> None:
-    fleeting = likeness({7: EARLY, 9: LATE}, told(8, side((100, 3), (98, 3)), ASKS))
-    assert fleeting is not None
-    assert (fleeting.same, fleeting.agrees) == (False, True)
-    most = likeness({7: EARLY, 9: LATE}, told(8, side((100, 3), (98, 2)), ASKS))
-    assert most is not None
-    assert not most.agrees
+def test_between_two_numbers_some_levels_may_come_and_go_counted_over_all_books() -> None:
+    def between(*bids: tuple[int, int]) -> Likeness:
+        found = likeness({7: EARLY, 9: LATE}, told(8, side(*bids), ASKS))
+        assert found is not None
+        assert not found.exact
+        return found
+
+    same, most = between((100, 4), (99, 2), (98, 3)), between((100, 3), (98, 2))
+    assert same.same
+    assert not most.same
+    assert len(most.different) > FLEETING_MAX * most.compared
+    assert not_ours([most]) == [most]
+    assert not_ours([same] * 4 + [most]) == []
+    assert not_ours([most] * 5) == [most] * 5
     exact = likeness({7: EARLY}, told(7, side((100, 3), (99, 2), (98, 3)), ASKS))
     assert exact is not None
-    assert not exact.agrees
+    assert exact.exact
+    assert not_ours([same] * 4 + [exact]) == [exact]
 
 
 def test_levels_beyond_what_we_kept_are_left_out() -> None:

@@ -1,4 +1,4 @@
-//! The hot path: described frames to certified books to opportunities.
+//! The hot path: described frames to certified books to opportunities. And the bytes of a journal.
 //!
 //! A function of what is given to it: no clock, no I/O, no threads, no randomness, no binary floats for money. The
 //! Python package `oneprice.core` is its specification; both give the same results for the same calls.

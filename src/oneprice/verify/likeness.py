@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from oneprice.model import BookLevel, OrderBook
 
 Sides = tuple[tuple[BookLevel, ...], tuple[BookLevel, ...]]
-
-
 FLEETING_MAX = 0.3
+"""Of the levels compared between two numbers: the part that may have come and gone without our seeing it."""
 
 
 class Likeness(NamedTuple):
@@ -27,16 +26,20 @@ class Likeness(NamedTuple):
         """No level is different."""
         return not self.different
 
-    @property
-    def agrees(self) -> bool:
-        """The same; between two numbers some levels may have come and gone without our seeing them."""
-        return self.same or not self.exact and len(self.different) <= FLEETING_MAX * self.compared
-
     def __str__(self) -> str:
         where = "at the same number" if self.exact else "between two numbers"
         if self.same:
             return f"{self.compared} levels are the same {where}"
         return f"{len(self.different)} of {self.compared} levels differ {where}: {'; '.join(self.different[:2])}"
+
+
+def not_ours(found: Sequence[Likeness]) -> list[Likeness]:
+    """Those that show another book than ours. At the same number every difference does; between two numbers they do
+    when too many of all their levels differ, as one moment alone may have been a long one."""
+    wrong = [one for one in found if one.exact and not one.same]
+    between = [one for one in found if not one.exact]
+    fleeting, compared = sum(len(one.different) for one in between), sum(one.compared for one in between)
+    return wrong + ([one for one in between if not one.same] if fleeting > FLEETING_MAX * compared else [])
 
 
 def likeness(history: Mapping[int, Sides], told: OrderBook) -> Likeness | None:

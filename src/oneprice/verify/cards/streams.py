@@ -14,7 +14,7 @@ from oneprice.venues.kit import Channel, Pong
 from oneprice.verify.bench import Bench
 from oneprice.verify.card import card, expect, skip
 from oneprice.verify.cards.public_rest import ghost_of
-from oneprice.verify.likeness import Likeness
+from oneprice.verify.likeness import Likeness, not_ours
 from oneprice.verify.line import Line
 from oneprice.verify.measures import plain
 from oneprice.verify.watch import Watch
@@ -91,7 +91,7 @@ async def is_right(bench: Bench, watch: Watch) -> str:
             found.append(seen)
         await bench.ports.clock.sleep(PAUSE_S)
     expect(bool(found), f"none of {BOOKS_ASKED} books by REST could be held against ours: the book is {watch.why}")
-    wrong = [one for one in found if not one.agrees]
+    wrong = not_ours(found)
     expect(not wrong, f"{len(wrong)} of {len(found)} books by REST are not ours: {wrong[:1] and wrong[0]}")
     exact = sum(one.exact for one in found)
     fleeting = sum(len(one.different) for one in found)
