@@ -87,8 +87,8 @@ class Account:
 class Engine:
     """Markets, accounts and a trader."""
 
-    def __init__(self, venue_ports: Mapping[str, int], folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, venue_ports: Mapping[str, int], folder: Path, *, busy: bool) -> None:
+        self.folder, self.busy = folder, busy
         self.ports: Ports = live_ports(1)
         self.hosts = simulated_hosts(MARKETS, {name: f"http://127.0.0.1:{port}" for name, port in venue_ports.items()})
         self.accounts: list[PrivateExchange] = []
@@ -102,7 +102,7 @@ class Engine:
             markets=MARKETS, symbols=("BTC/USDT",), channels=channels, order_notional_max=Decimal(2_000)
         )
         chosen = settings()
-        order = TradeRun("simulated", self.folder, chosen, config_text(chosen), "bench", self._accounts)
+        order = TradeRun("simulated", self.folder, chosen, config_text(chosen), "bench", self._accounts, self.busy)
         try:
             async with (
                 build_market(config, self.ports, hosts=self.hosts) as market,
@@ -175,7 +175,7 @@ def main() -> None:
     options = parser.parse_args()
 
     async def trade() -> dict[str, Any]:
-        return await Engine(options.ports, options.folder).trade()
+        return await Engine(options.ports, options.folder, busy=options.busy_poll).trade()
 
     print(json.dumps(run(trade(), busy_poll=options.busy_poll)), flush=True)
 

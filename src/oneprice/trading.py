@@ -18,7 +18,7 @@ from oneprice.ledger.blackbox import BlackBox
 from oneprice.ledger.journal import Journal, Recovered
 from oneprice.ledger.ledger import Ledger
 from oneprice.market import MarketData
-from oneprice.model import FundingRate, SymbolInfo
+from oneprice.model import FundingRate, NewOrder, SymbolInfo
 from oneprice.ports import Disk
 from oneprice.trade.account import TradingAccount
 from oneprice.trade.desk import Desk
@@ -27,6 +27,7 @@ from oneprice.trade.ids import draw_engine, is_engine
 from oneprice.trade.kill import KillSwitch
 from oneprice.trade.paper import PaperAccount
 from oneprice.trade.recorder import Recorder
+from oneprice.trade.rehearsal import Command
 from oneprice.trade.seeing import Describer
 from oneprice.trade.settings import TradeSettings
 from oneprice.trade.strategies import make_strategies
@@ -42,7 +43,8 @@ LIVE_WITHIN_S = 2.0
 @dataclass(frozen=True)
 class TradeRun:
     """What a trading engine is built from. `folder`: of its data. `config`: as JSON, no secrets, for the journal.
-    `accounts` makes them, by VENUE-MARKET, once the market stands; they are not open yet."""
+    `accounts` makes them, by VENUE-MARKET, once the market stands; they are not open yet. `busy`: the loop never
+    sleeps, and the trader keeps its way warm."""
 
     mode: str
     folder: Path
@@ -50,6 +52,7 @@ class TradeRun:
     config: str
     config_hash: str
     accounts: Callable[[MarketData, Ledger], Mapping[str, TradingAccount]]
+    busy: bool = False
 
 
 def journal_folder(folder: Path) -> str:
@@ -122,7 +125,20 @@ async def open_trader(run: TradeRun, market: MarketData, ports: Ports, disk: Dis
         journal.close()
         raise
     async with trader:
+        if run.busy:
+            trader.rehearse(commands_of(accounts))
         yield trader
+
+
+def commands_of(accounts: Mapping[str, TradingAccount]) -> Command:
+    """What a rehearsal does at each account: nothing at one on paper, whose orders are no bytes."""
+
+    def command(account: str, order: NewOrder) -> None:
+        found = accounts[account]
+        if isinstance(found, PrivateExchange):
+            found.following.rehearse(order)
+
+    return command
 
 
 async def _until_known(market: MarketData, ports: Ports) -> None:

@@ -12,7 +12,7 @@ from oneprice.live import loop as live
 T = TypeVar("T")
 
 
-def run(work: Coroutine[Any, Any, T], loop: live.LoopName = "auto") -> T:
+def run(work: Coroutine[Any, Any, T], loop: live.LoopName = "auto", *, busy_poll: bool = False) -> T:
     """Run to the end. Ctrl-C and SIGTERM cancel `work`, let it clean up, and raise KeyboardInterrupt."""
     told_to_stop = False
 
@@ -30,7 +30,7 @@ def run(work: Coroutine[Any, Any, T], loop: live.LoopName = "auto") -> T:
         return await work
 
     try:
-        return live.run(stoppable(), loop=loop)
+        return live.run(stoppable(), loop=loop, busy_poll=busy_poll)
     except asyncio.CancelledError:
         if told_to_stop:
             raise KeyboardInterrupt from None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--sim", "sims", multiple=True, metavar="VENUE=URL", help="A simulated exchange instead of the venue.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Of simulated exchanges that are started here.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output at the end.")
+@click.option("--busy-poll", is_flag=True, help="Never sleep: takes a whole core, and answers sooner.")
 @click.option("--plain", is_flag=True, help="Lines instead of a live screen, as without a terminal.")
 def run(
     config: Path | None,
@@ -41,6 +42,7 @@ def run(
     sims: tuple[str, ...],
     seed: int,
     as_json: bool,
+    busy_poll: bool,
     plain: bool,
 ) -> int:
     """Trade as the configuration says, until Ctrl-C, `oneprice stop`, or the time is over.
@@ -57,7 +59,8 @@ def run(
     loaded = load(required_config(config), os.environ)
     folder = data_folder(data_dir, loaded)
     _guard(loaded, LiveWord(live, amount), sims, folder)
-    return run_loop(trade(Order(loaded, folder, seconds or 0.0, sims, seed, as_json, plain)))
+    order = Order(loaded, folder, seconds or 0.0, sims, seed, as_json, plain, busy_poll)
+    return run_loop(trade(order), busy_poll=busy_poll)
 
 
 def _guard(loaded: Loaded, word: LiveWord, sims: tuple[str, ...], folder: Path) -> None:

@@ -48,6 +48,7 @@ class Order:
     seed: int
     as_json: bool
     plain: bool = False
+    busy_poll: bool = False
 
     @property
     def shows_screen(self) -> bool:
@@ -91,7 +92,8 @@ async def open_engine(order: Order, market: MarketData, ports: Ports, accounts: 
     from oneprice.trading import TradeRun, open_trader
 
     settings = order.loaded.settings
-    run = TradeRun(settings.mode, order.folder, settings.trade_settings, settings.text, settings.hash, accounts)
+    risk, busy = settings.trade_settings, order.busy_poll
+    run = TradeRun(settings.mode, order.folder, risk, settings.text, settings.hash, accounts, busy)
     async with open_trader(run, market, ports, LiveDisk()) as trader:
         yield trader
 

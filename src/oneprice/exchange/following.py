@@ -19,11 +19,12 @@ from oneprice.errors import (
 from oneprice.exchange.account_stream import StreamTalk
 from oneprice.exchange.config import AccountConfig, ConnectionConfig
 from oneprice.exchange.interfaces import PrivateExchangeInterface, SessionState
+from oneprice.exchange.legal import require_legal
 from oneprice.exchange.order_entry import EntryTalk
 from oneprice.exchange.rest import RestClient
 from oneprice.exchange.session import Session, Talk
 from oneprice.exchange.view import OrderView
-from oneprice.model import MarketKind, Order, OrderRef, OrderStatus, SymbolInfo
+from oneprice.model import MarketKind, NewOrder, Order, OrderRef, OrderStatus, SymbolInfo
 from oneprice.ports import Chance, Clock, Network
 from oneprice.venues.kit.account import (
     BalanceMoved,
@@ -90,6 +91,20 @@ class Following:
         self.entry_session = Session(
             f"{name} order entry", *parts, self._make_entry, changed=self._on_entry_state, headers=headers, tls=tls
         )
+
+    def rehearse(self, order: NewOrder) -> None:
+        """Do for an order what is done before its bytes leave over the order connection, where there is one, and
+        forget it. Raises NotSupported and InvalidOrderError."""
+        entry = self.entry
+        if entry is None or not entry.is_ready or self._config.order_path == "rest":
+            return
+        require_legal(order)
+        if not self._view.has(order.client_order_id):
+            self._view.expect(order)
+            try:
+                entry.rehearse(order)
+            finally:
+                self._view.drop(order.client_order_id)
 
     # ---- its life
 

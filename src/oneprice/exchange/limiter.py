@@ -161,6 +161,14 @@ class Limiter:
         self._places[way] -= 1
         return Leave(charges, plan, now_ns, way)
 
+    def rehearse(self, charges: Charges, priority: Priority, way: Way, who: str) -> None:
+        """`take`, and give all of it back: nothing is sent for it. Raises InvariantError as `take`."""
+        leave = self.take(charges, priority, way, who)
+        if leave is not None:
+            for budget, weight, _ in leave.plan:
+                budget.give_back(weight)
+            self._places[way] += 1
+
     def _has_place(self, priority: Priority, way: Way) -> bool:
         kept = self._kept if way is Way.LINE and priority >= Priority.ORDER else 0
         return self._places[way] > kept

@@ -64,6 +64,12 @@ class EntryTalk:
         _, asked = self._put(leave, partial(self._entry.place, order))
         return asked.answered
 
+    def rehearse(self, order: NewOrder) -> None:
+        """What `place_now` does before it sends, without an effect. Raises NotSupported and InvalidOrderError."""
+        charges = self._account.entry_charges("place", order.listing)
+        self._rest.limiter.rehearse(charges, Priority.ORDER, Way.SOCKET, "place")
+        self._entry.place(order, self._number + 1, self._rest.venue_clock.now_ns())
+
     async def place(self, order: NewOrder, priority: Priority) -> Order | None:
         """Raises as `PrivateExchangeInterface.place`."""
         leave = await self._leave("place", order.listing, priority)

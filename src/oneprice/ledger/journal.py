@@ -159,6 +159,10 @@ class Journal:
         if type(first) is RunStarted:
             self._run = first.run
 
+    def rehearse(self, *records: AnyRecord) -> None:
+        """Make the bytes that `append` would write, and drop them."""
+        _seal(list(map(_encode, records)), self._number, self._checksum)
+
     def sync(self) -> None:
         """Return when the disk has everything. Raises JournalError."""
         if self._failure:

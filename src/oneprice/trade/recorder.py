@@ -16,6 +16,9 @@ class Written(Protocol):
     def append(self, *records: AnyRecord) -> None:
         """All of them, or none."""
 
+    def rehearse(self, *records: AnyRecord) -> None:
+        """What `append` does before it writes. Nothing is kept."""
+
 
 class Recorder:
     """`listeners` hear each record after it counts: viewers, breakers. They must be quick and raise nothing."""
@@ -41,6 +44,10 @@ class Recorder:
     def write_ahead(self, *records: AnyRecord) -> None:
         """Into the journal alone; `count` has to follow in the same turn of the loop. Raises JournalError."""
         self._journal.append(*records)
+
+    def rehearse(self, *records: AnyRecord) -> None:
+        """What `write_ahead` does, without an effect."""
+        self._journal.rehearse(*records)
 
     def count(self, *records: AnyRecord) -> None:
         """Fold what was written ahead into the ledger, and tell of it."""

@@ -53,7 +53,19 @@ class Sender:
 
     def journal(self, approved: ApprovedPlan) -> JournaledPlan:
         """Write the deal, where the plan opens one, and the intent of each order. Raises JournalError."""
-        plan, ledger = approved.plan, self._recorder.ledger
+        number, orders, records = self._made(approved.plan)
+        self._recorder.write_ahead(*records)
+        return JournaledPlan(number, orders, records, _SEAL)
+
+    def rehearse(self, approved: ApprovedPlan) -> Sequence[tuple[str, NewOrder, bool]]:
+        """What `journal` does, all but the writing; the orders have names that the next real ones will have."""
+        _, orders, records = self._made(approved.plan)
+        self._recorder.rehearse(*records)
+        return orders
+
+    def _made(self, plan: Plan) -> tuple[int, list[tuple[str, NewOrder, bool]], list[DealOpened | OrderIntended]]:
+        """The deal's number, its orders, and their records."""
+        ledger = self._recorder.ledger
         wall_ns, opens = self._recorder.wall_ns(), not plan.deal
         number = ledger.next_deal if opens else plan.deal
         attempts: dict[int, int] = {}
@@ -97,8 +109,7 @@ class Sender:
                 )
             )
             orders.append((leg.account, order, purpose in _HEDGES))
-        self._recorder.write_ahead(*records)
-        return JournaledPlan(number, orders, records, _SEAL)
+        return number, orders, records
 
     def send(self, journaled: JournaledPlan) -> int:
         """All orders back to back, in this call. Where one cannot even be sent, those after it are not. Gives the

@@ -40,6 +40,7 @@ from oneprice.trade.marks import Marks
 from oneprice.trade.netting import Netting
 from oneprice.trade.recorder import Recorder
 from oneprice.trade.recovery import Recovery
+from oneprice.trade.rehearsal import Command, Rehearsal
 from oneprice.trade.residuals import Residuals, held
 from oneprice.trade.sender import Sender
 from oneprice.trade.strategies import Pull, Quote, Quoting, Strategy
@@ -137,6 +138,7 @@ class Trader:
         self.sender = Sender(engine, desk.accounts, recorder, self.tracker.answered)
         self.cancelling = Cancelling(desk.accounts, recorder, self.tracker, self._supervisor, desk.clock)
         self.auditor = Auditor(desk, recorder, self.tracker)
+        self.rehearsal: Rehearsal | None = None
         self._dead_man = DeadMan(desk.accounts, desk.clock, desk.settings.dead_man_s, self.alarm, self._resting)
         self._recovery = Recovery(desk.accounts, recorder, self.tracker, desk.clock)
         self._figures: dict[str, SymbolInfo] = {}
@@ -144,6 +146,11 @@ class Trader:
         self._stop_listening: list[Callable[[], None]] = []
         self._unclaimed_ns = 0
         self._over = asyncio.Event()
+
+    def rehearse(self, command: Command) -> None:
+        """From now on the loop never sleeps, and keeps the way of a plan warm: see `Rehearsal`."""
+        self.rehearsal = Rehearsal(self.gates, self.sender, command, self._clock)
+        self.rehearsal.start()
 
     # ---- its life
 
@@ -161,6 +168,8 @@ class Trader:
     ) -> None:
         self.desk.switches.armed = False
         self.desk.market.on_opportunity = self.desk.market.on_opportunity_over = None
+        if self.rehearsal is not None:
+            self.rehearsal.stop()
         self.tracker.close()
         try:
             await self._supervisor.__aexit__(kind, error, trace)
@@ -346,6 +355,8 @@ class Trader:
                     told = Told(result.gate, result.text, 0)
                 else:
                     told = Told("", "", result)
+                    if self.rehearsal is not None:
+                        self.rehearsal.saw(strategy, standing, plan, now_ns)
                 self.blackbox.seen(standing, told, now_ns, standing.sized.net_atto)
                 return
             if plan is not None:
