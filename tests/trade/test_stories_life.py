@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.trade.test_stories_strategies import MAKES
 from tests.trade.witness import our_id
 
 from oneprice.errors import JournalError
-from oneprice.ledger.records import OrderIntended, OrderTold, RunEnded, Switched
+from oneprice.ledger.records import CancelIntended, OrderIntended, OrderTold, RunEnded, Switched
 from oneprice.model.deals import ADDS_RISK, DealOutcome, DealState
 from oneprice.sim.faults import FaultKind
 from oneprice.trade import residuals
@@ -184,6 +185,19 @@ async def test_a_second_engine_on_the_account_is_noticed(tmp_path: Path) -> None
         assert any("two engines" in alarm for alarm in stage.ledger.alarms)
         halts = [one for one in stage.journal() if isinstance(one, Switched) and one.switch == "halt"]
         assert len(halts) == 2  # one for each account
+
+
+async def test_a_cancel_is_intended_once_however_long_it_takes(tmp_path: Path) -> None:
+    """Orders that never came are not found to cancel, and an engine that stops wants them gone in each turn."""
+    async with staged(tmp_path, BUY, SELL) as stage:
+        stage.before(0, lambda: stage.world.fault(BUY, FaultKind.LOST_REQUEST))
+        stage.before(1, lambda: stage.world.fault(SELL, FaultKind.LOST_REQUEST))
+        stage.world.spread(BUY, SELL)
+        await stage.sent(2)
+        assert await stage.trader.stop("that was the story")
+        await check(stage, armed=False)
+        cancels = Counter(one.client_order_id for one in stage.journal() if isinstance(one, CancelIntended))
+        assert set(cancels.values()) == {1}
 
 
 async def test_two_engines_do_not_share_a_folder(tmp_path: Path) -> None:

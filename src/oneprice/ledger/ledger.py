@@ -206,6 +206,16 @@ class Ledger:
         past, marks_of_end = self._past[deal]
         return split(past, marks_of_end if marks is None else marks)
 
+    def ended_since(self, wall_ns: int) -> list[tuple[Deal, int, Decimal]]:
+        """Deals that were settled after a time, with the time, and what each brought in its home asset; in the order in
+        which they were settled."""
+        found: list[tuple[Deal, int, Decimal]] = []
+        for one in reversed(self.settled):
+            if one.settled_ns <= wall_ns or one.deal not in self._past:
+                break
+            found.append((self._past[one.deal][0], one.settled_ns, one.net))
+        return found[::-1]
+
     def awaited(self) -> list[TrackedOrder]:
         """Orders that are not over, or lack fills; those of settled deals among them."""
         return list(self._open.values())

@@ -84,9 +84,8 @@ class Cancelling:
             while (known := self._ledger.order(name)) is not None and not known.is_over:
                 try:
                     await self._cancel(known)
-                except OrderNotFoundError:
+                except OrderNotFoundError:  # it is over, or not there yet: evidence is looked for meanwhile
                     self._tracker.doubt(name, "the venue does not find it to cancel")
-                    return
                 except (NetworkError, ExchangeAPIError):
                     pass  # tried again below
                 await self._clock.sleep(pause_s)

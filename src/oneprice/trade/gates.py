@@ -23,7 +23,7 @@ from oneprice.trade.checks import plan as own
 from oneprice.trade.checks.reducing import reduces
 from oneprice.trade.desk import Desk, listing_key
 from oneprice.trade.figures import Sheet
-from oneprice.trade.pace import Pace
+from oneprice.trade.pace import MINUTE_NS, Pace
 from oneprice.trade.reserves import Reserves
 
 Look: TypeAlias = Callable[[Case], str]
@@ -95,6 +95,18 @@ class Gates:
     def deal_over(self, group: str, listings: Collection[str], net: Decimal, now_ns: int) -> None:
         """A deal is settled: its listings (by key) rest in this group. `net` in its home asset."""
         self._pace.deal_over(group, listings, net, now_ns)
+
+    def remember(self, wall_ns: int, now_ns: int) -> None:
+        """At a start, before anything is sent: count what earlier runs on this journal have sent and ended lately, so
+        that a restart gives no limit anew. A time ahead of our clock counts as now."""
+        ledger = self._desk.ledger
+        entries = [known for known in ledger.remembered() if known.intent.purpose in ADDS_RISK and not known.not_sent]
+        ages_ns = (max(0, wall_ns - known.intent.wall_ns) for known in entries)
+        for age_ns in sorted((age_ns for age_ns in ages_ns if age_ns < MINUTE_NS), reverse=True):
+            self._pace.sent(1, now_ns - age_ns)
+        for deal, ended_ns, net in ledger.ended_since(wall_ns - self._pace.longest_rest_ns):
+            listings = tuple(dict.fromkeys(order.intent.listing for order in deal.orders))
+            self._pace.deal_over(deal.opened.group, listings, net, now_ns - max(0, wall_ns - ended_ns))
 
     def _case(self, plan: Plan, now_ns: int) -> Case:
         self._reserves.refresh()

@@ -30,8 +30,13 @@ class Pace:
         self._sent_ns: deque[int] = deque()
         self._rests: dict[str, list[Rest]] = {}
 
+    @property
+    def longest_rest_ns(self) -> int:
+        """Deals that have ended before that have no listing rest any more."""
+        return max(self._limits.cooldown_ms, self._limits.cooldown_after_loss_ms) * MS
+
     def sent(self, orders: int, now_ns: int) -> None:
-        """So many entries or quotes have left."""
+        """So many entries or quotes have left; never earlier than those before."""
         self._forget(now_ns)
         self._sent_ns.extend([now_ns] * orders)
 

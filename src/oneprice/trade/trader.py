@@ -217,6 +217,7 @@ class Trader:
         await recovery.settle()
         await self.auditor.audit_all("start", but=opened)
         self.residuals.look(self._clock.monotonic_ns())
+        self.gates.remember(self.recorder.wall_ns(), self._clock.monotonic_ns())
         self.desk.market.on_opportunity = self.on_opportunities
         self.desk.market.on_opportunity_over = self.on_opportunity_over
         self._supervisor.spawn(self._look_on(), "looking after deals")
