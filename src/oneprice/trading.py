@@ -44,7 +44,7 @@ LIVE_WITHIN_S = 2.0
 class TradeRun:
     """What a trading engine is built from. `folder`: of its data. `config`: as JSON, no secrets, for the journal.
     `accounts` makes them, by VENUE-MARKET, once the market stands; they are not open yet. `busy`: the loop never
-    sleeps, and the trader keeps its way warm."""
+    sleeps, and the trader keeps its way warm. `tell` hears why a start takes long."""
 
     mode: str
     folder: Path
@@ -53,6 +53,7 @@ class TradeRun:
     config_hash: str
     accounts: Callable[[MarketData, Ledger], Mapping[str, TradingAccount]]
     busy: bool = False
+    tell: Callable[[str], None] | None = None
 
 
 def journal_folder(folder: Path) -> str:
@@ -120,6 +121,7 @@ async def open_trader(run: TradeRun, market: MarketData, ports: Ports, disk: Dis
             kill=KillSwitch(disk, str(run.folder), ports.clock),
             funding=funding,
             journal=journal,
+            tell=run.tell,
         )
     except BaseException:
         journal.close()

@@ -383,3 +383,15 @@ def test_room_is_that_of_the_budgets_that_orders_draw_on() -> None:
     assert desk.limiter.room() == pytest.approx(0.9)
     desk.limiter.still_until_ns = desk.clock.now_ns + 1
     assert desk.limiter.room() == 0.0
+
+
+async def test_how_long_the_last_of_those_who_wait_will_wait() -> None:
+    desk = Desk({"orders": Budget(1, 10.0)})
+    await desk.ask("first", ONE, ORDER)
+    assert desk.limiter.longest_wait_ns() == 0
+    waiting = asyncio.ensure_future(desk.ask("second", ONE, ORDER))
+    await asyncio.sleep(0)
+    assert 9 * SECOND_NS < desk.limiter.longest_wait_ns() <= 11 * SECOND_NS
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert desk.limiter.longest_wait_ns() == 0

@@ -373,6 +373,7 @@ async def engine(
     strategies: Strategies | None = None,
     breaker: BreakerLimits | None = None,
     account: AccountConfig = HASTY,
+    tell: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Stage]:
     """An engine that trades there. A second one on the same folder goes on where the first one ended."""
     folder = folder or world.folder
@@ -411,7 +412,7 @@ async def engine(
         renew_silent_after_ms=never_ms,
         renew_stale_after_ms=never_ms,
     )
-    run = TradeRun("simulated", folder, settings, "{}", "test", accounts)
+    run = TradeRun("simulated", folder, settings, "{}", "test", accounts, tell=tell)
     async with (
         build_market(config, world.ports, hosts=hosts) as market,
         open_trader(run, market, world.ports, world.disk) as trader,

@@ -19,7 +19,7 @@ from oneprice.errors import JournalError
 from oneprice.ledger.records import CancelIntended, OrderIntended, OrderTold, RunEnded, Switched
 from oneprice.model.deals import ADDS_RISK, DealOutcome, DealState
 from oneprice.sim.faults import FaultKind
-from oneprice.trade import residuals
+from oneprice.trade import residuals, trader
 
 near = pytest.mark.parametrize(("buy", "sell"), NEAR)
 BUY, SELL = NEAR[0]
@@ -206,6 +206,18 @@ async def test_two_engines_do_not_share_a_folder(tmp_path: Path) -> None:
             async with engine(world):
                 raise AssertionError("it opened")
         await check(stage)
+
+
+async def test_an_account_that_takes_long_to_open_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trader, "SLOW_S", 0.1)
+    told: list[str] = []
+    async with exchanges(tmp_path, BUY, SELL) as world:
+        world.fault(SELL, FaultKind.SLOW, delay_ms=120)
+        async with engine(world, strategies=STILL, tell=told.append) as stage:
+            world.calm()
+            assert [text.partition(":")[0] for text in told] == [SELL]
+            assert "not open after 0.1 s: not started" in told[0]
+            await check(stage)
 
 
 async def until_the_disk_is_full(world: World, after: str) -> None:

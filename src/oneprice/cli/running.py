@@ -93,9 +93,13 @@ async def open_engine(order: Order, market: MarketData, ports: Ports, accounts: 
 
     settings = order.loaded.settings
     risk, busy = settings.trade_settings, order.busy_poll
-    run = TradeRun(settings.mode, order.folder, risk, settings.text, settings.hash, accounts, busy)
+    run = TradeRun(settings.mode, order.folder, risk, settings.text, settings.hash, accounts, busy, _complain)
     async with open_trader(run, market, ports, LiveDisk()) as trader:
         yield trader
+
+
+def _complain(text: str) -> None:
+    click.echo(text, err=True)
 
 
 async def require_safe_keys(order: Order, keys: Mapping[str, Credentials], ports: Ports) -> None:

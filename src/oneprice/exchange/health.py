@@ -47,6 +47,22 @@ class Health(msgspec.Struct, frozen=True):
         return all(point.ok for point in self.points)
 
 
+def stand(rest: RestClient, following: Following) -> Standing:
+    """Asks nobody."""
+    state, clock, reason = following.state, rest.venue_clock, following.state.reason
+    if not state.complete:
+        wait_s = rest.limiter.longest_wait_ns() / 1e9
+        if wait_s >= 1:
+            reason += f", its rate limit is used up for {wait_s:.0f} s"
+    return Standing(
+        stream_complete=state.complete,
+        reason=reason,
+        clock_offset_ns=clock.offset_ns if clock.is_known else None,
+        banned_ns=max(0, rest.banned_until_ns - rest.now_ns()),
+        order_room=rest.limiter.room(),
+    )
+
+
 async def examine(
     exchange: PrivateExchangeInterface, rest: RestClient, following: Following, view: OrderView
 ) -> Health:

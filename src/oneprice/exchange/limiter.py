@@ -205,6 +205,11 @@ class Limiter:
         ]
         return max(0.0, min(free, default=1.0))
 
+    def longest_wait_ns(self) -> int:
+        """How long the last of those that wait will still do so, as far as the budgets tell."""
+        now_ns = self._clock.monotonic_ns()
+        return max((self._ready_ns(one.charges, one.priority, now_ns) - now_ns for one in self._waiters), default=0)
+
     def land(self, leave: Leave) -> int:
         """The answer is here, or will not come. Gives the monotonic time of now."""
         now_ns = self._clock.monotonic_ns()

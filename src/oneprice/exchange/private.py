@@ -25,7 +25,7 @@ from oneprice.exchange.eager import start
 from oneprice.exchange.evidence import find_order
 from oneprice.exchange.figures import RestFigures
 from oneprice.exchange.following import AccountEvent, Following
-from oneprice.exchange.health import Health, Standing, examine
+from oneprice.exchange.health import Health, Standing, examine, stand
 from oneprice.exchange.interfaces import Listed
 from oneprice.exchange.legal import require_legal
 from oneprice.exchange.public import PublicExchange
@@ -478,14 +478,7 @@ class PrivateExchange:
 
     def standing(self) -> Standing:
         """Whether it can be relied on now, without asking anybody."""
-        state, clock, rest = self._following.state, self._rest.venue_clock, self._rest
-        return Standing(
-            stream_complete=state.complete,
-            reason=state.reason,
-            clock_offset_ns=clock.offset_ns if clock.is_known else None,
-            banned_ns=max(0, rest.banned_until_ns - rest.now_ns()),
-            order_room=rest.limiter.room(),
-        )
+        return stand(self._rest, self._following)
 
     async def health_check(self) -> Health:
         """Whether it could trade now, point by point; asks the venue for its time and the balances."""

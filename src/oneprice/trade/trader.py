@@ -50,6 +50,7 @@ from oneprice.trade.tracker import Tracker
 MS = 1_000_000
 LOOK_EVERY_S = 0.02
 LATER_S = 2.0
+SLOW_S = 5.0
 UNCLAIMED_EVERY_NS = 2_000 * MS
 STAGES_KEPT = 20_000
 AGAIN_AFTER_NS = MS
@@ -106,6 +107,7 @@ class Trader:
         kill: KillSwitch,
         funding: Funding,
         journal: Kept,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.desk, self.recorder, self.ledger, self.blackbox = desk, recorder, recorder.ledger, blackbox
         self.facts = facts
@@ -115,7 +117,7 @@ class Trader:
         self.ended = ""
         self._clock, self._supervisor = desk.clock, Supervisor()
         self._strategies, self._quoting = strategies, quoting
-        self._kill, self._funding, self._journal = kill, funding, journal
+        self._kill, self._funding, self._journal, self._tell = kill, funding, journal, tell
         self.gates = Gates(desk)
         self.breakers = Breakers(desk.settings.breaker, list(desk.accounts))
         candidates = Candidates(desk, self.gates)
@@ -212,7 +214,7 @@ class Trader:
         recovery = self._recovery
         recovery.know_listings([book.info for book in self.desk.market.books if book.market in self.desk.accounts])
         self._stop_listening = self.tracker.follow()
-        await asyncio.gather(*(account.open() for account in self.desk.accounts.values()))
+        await self._open_accounts()
         opened = await recovery.open_books()
         await recovery.settle()
         await self.auditor.audit_all("start", but=opened)
@@ -228,6 +230,22 @@ class Trader:
         self._supervisor.spawn(self._later(recovery), "what can wait")
         if not self._kill.look():
             self._arm()
+
+    async def _open_accounts(self) -> None:
+        """All at the same time; who watches hears which of them takes long, and why."""
+        opening = {name: asyncio.ensure_future(account.open()) for name, account in self.desk.accounts.items()}
+        try:
+            _, slow = await asyncio.wait(opening.values(), timeout=SLOW_S)
+            for name, one in opening.items():
+                if self._tell is not None and one in slow:
+                    why = self.desk.accounts[name].standing().reason
+                    self._tell(
+                        f"{name}: its account is not open after {SLOW_S:g} s: {why}. Nothing is sent before it is"
+                    )
+            await asyncio.gather(*opening.values())
+        finally:
+            for one in opening.values():
+                one.cancel()
 
     async def _close_accounts(self) -> None:
         for account in self.desk.accounts.values():
