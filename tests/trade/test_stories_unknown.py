@@ -100,15 +100,15 @@ async def test_both_requests_are_lost(tmp_path: Path) -> None:
         await check(stage)
 
 
-@near
-async def test_too_many_requests_between_the_legs(tmp_path: Path, buy: str, sell: str) -> None:
+@roads
+async def test_too_many_requests_between_the_legs(tmp_path: Path, buy: str, sell: str, road: str) -> None:
     """429 for the second leg: it was not taken, and the exchange is left in peace for a while."""
-    async with staged(tmp_path, buy, sell, account=by("rest")) as stage:
+    async with staged(tmp_path, buy, sell, account=by(road)) as stage:
         stage.before(0, lambda: stage.world.fault(sell, FaultKind.RATE_LIMIT, count=1, target="order"))
         stage.world.spread(buy, sell)
         await stage.settled(within_s=15)
         await check(stage)
-        assert stage.world.witness.refused[429] == 1
+        assert stage.world.venue(sell).server.faults.hits[FaultKind.RATE_LIMIT] == 1
         assert stage.traded() == [DealOutcome.HEDGED]
 
 

@@ -23,7 +23,7 @@ import aiohttp
 import msgspec
 
 VENUES = ("binance", "gate", "mexc")
-_READY_TIMEOUT_S = 20.0
+_READY_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 3.0
 _STDERR_LINES = 20
 

@@ -24,7 +24,7 @@ class FaultKind(StrEnum):
     STALE_SNAPSHOT = "stale_snapshot"  # REST depth stays as it was when the fault began
     REJECT_SUBSCRIBE = "reject_subscribe"  # subscriptions are answered with an error
     REST_ERROR = "rest_error"  # REST answers HTTP 503
-    RATE_LIMIT = "rate_limit"  # REST answers HTTP 429
+    RATE_LIMIT = "rate_limit"  # REST answers HTTP 429, a command by websocket gets the same in its shape
     RESTART = "restart"  # the venue announces a restart, if it does so, and closes all when the time is over
     LOST_REQUEST = "lost_request"  # a command is never carried out, and never answered
     LOST_ACK = "lost_ack"  # a command is carried out, and never answered

@@ -157,6 +157,8 @@ class ApiSession:
         is_private = method in self._api.sessions or (operation is not None and operation.security is not Security.NONE)
         if is_private and faults.hit(FaultKind.MAINTENANCE, method) is not None:
             raise RequestError(*OFF_SERVICE, status=503)
+        if faults.hit(FaultKind.RATE_LIMIT, method) is not None:
+            raise self._api.weights.too_much()
 
     def _caller(self, asked: Asked, security: Security) -> tuple[Account | None, ApiKey | None]:
         if security is Security.NONE:

@@ -14,7 +14,7 @@ from oneprice.sim.accounts import Account, ApiKey
 from oneprice.sim.connection import Connection
 from oneprice.sim.dialects.gate.caller import Call, Right, check_expiry, check_right
 from oneprice.sim.dialects.gate.fields import decode
-from oneprice.sim.dialects.gate.rates import Rate, Rates, TooManyError
+from oneprice.sim.dialects.gate.rates import Rate, Rates, TooManyError, too_many
 from oneprice.sim.dialects.gate.refusals import RefusedError
 from oneprice.sim.dialects.gate.signing import Signatures
 from oneprice.sim.faults import FaultKind
@@ -136,6 +136,8 @@ class OrderEntry:
             self._connection.reply(frame)
 
     def _check_open(self, channel: str) -> None:
+        if self._desk.server.faults.hit(FaultKind.RATE_LIMIT, channel) is not None:
+            raise too_many(channel, self._desk.server.now_ns())
         if self._desk.server.faults.hit(FaultKind.MAINTENANCE, channel) is not None:
             raise RefusedError("TOO_BUSY", "System is busy. Please try again later", 503)
 
