@@ -213,3 +213,17 @@ async def test_an_exchange_object_that_was_never_opened_closes_quietly(house: Ho
     hosts = simulated_hosts(["mexc-spot"], {"mexc": venue.server.url})["mexc-spot"]
     exchange: PrivateExchange = build_account("mexc-spot", Credentials(*planted("x")), house.ports, hosts=hosts)
     await exchange.close()
+
+
+async def test_a_stream_that_was_opened_too_often_takes_a_listen_key_that_is_there(house: House) -> None:
+    """MEXC gives an account 60, each for an hour; an engine that is killed leaves one behind at each start."""
+    venue = await house.venue("mexc")
+    member = await venue.join("mexc-spot")
+    exchange = member.exchange
+    for _ in range(59):
+        call = exchange._account.ticket()
+        assert call is not None
+        await exchange.rest.run(call)
+    venue.server.faults.switch_on(FaultOrder(FaultKind.DROP))
+    await member.until(lambda: not exchange.following.state.complete)
+    await member.until(lambda: exchange.following.state.complete)

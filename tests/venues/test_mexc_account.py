@@ -428,6 +428,19 @@ def test_a_ticket_and_its_renewal() -> None:
             SPOT.user_stream(nothing)
 
 
+def test_tickets_that_are_there() -> None:
+    call = SPOT.held_tickets()
+    assert call is not None
+    assert sent(call) == "GET /api/v3/userDataStream"
+    assert read(call, {"listenKey": ["a1b2", "c3d4"]}) == [Ticket("a1b2"), Ticket("c3d4")]
+    assert read(call, {"listenKey": []}) == []
+    with pytest.raises(InvalidResponseError, match="no listen keys") as told:
+        read(call, {"listenKey": "a1b2"})
+    assert "a1b2" not in str(told.value)
+    with pytest.raises(ExchangeAPIError):
+        read(call, {"code": 700002, "msg": ""}, status=400)
+
+
 def test_what_spot_does_not_have() -> None:
     for ask in (
         SPOT.positions,

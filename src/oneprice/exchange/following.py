@@ -15,6 +15,7 @@ from oneprice.errors import (
     NetworkError,
     NotSupported,
     OrderNotFoundError,
+    RateLimitError,
 )
 from oneprice.exchange.account_stream import StreamTalk
 from oneprice.exchange.config import AccountConfig, ConnectionConfig
@@ -67,7 +68,7 @@ class Following:
         tls: ssl.SSLContext | None,
     ) -> None:
         self._exchange, self._account, self._rest, self._view = exchange, account, rest, view
-        self._clock, self._config = clock, config
+        self._clock, self._chance, self._config = clock, chance, config
         self._followed: dict[str, SymbolInfo] = {}
         self._ears: list[Callable[[AccountEvent], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -223,11 +224,28 @@ class Following:
 
     async def _make_stream(self) -> Talk:
         self._require_no_ban()
+        return StreamTalk(self._account, await self._ticket(), self._rest, self._clock, self.hear, self._catch_up)
+
+    async def _ticket(self) -> Ticket | None:
+        """A new one; one of those that are there where the venue gives no more. An engine that is started again and
+        again, or whose connection does not hold, may leave as many as an account may have."""
         call = self._account.ticket()
-        ticket: Ticket | None = None
-        if call is not None:
-            ticket = await self._rest.run(call)
-        return StreamTalk(self._account, ticket, self._rest, self._clock, self.hear, self._catch_up)
+        if call is None:
+            return None
+        try:
+            return await self._rest.run(call)
+        except (AuthenticationError, RateLimitError):
+            raise
+        except ExchangeAPIError:
+            held = self._account.held_tickets()
+            tickets = await self._rest.run(held) if held is not None else []
+            if not tickets:
+                raise
+            ticket = tickets[int(self._chance.uniform(0, len(tickets))) % len(tickets)]
+            renewal = self._account.renew(ticket)
+            if renewal is not None:
+                await self._rest.run(renewal)
+            return ticket
 
     async def _make_entry(self) -> Talk:
         self._require_no_ban()

@@ -267,6 +267,10 @@ class BinanceAccount:
         request = Request(method="POST", path=LISTEN_KEY, priority=Priority.QUERY, signed=True)
         return Call(request, self._ticket)
 
+    def held_tickets(self) -> Call[list[Ticket]] | None:
+        """None: the account has one key."""
+        return None
+
     def renew(self, ticket: Ticket) -> Call[None] | None:
         """Raises InvalidRequestError (-1125) when the key is over: ask for a new one."""
         if self.kind is MarketKind.SPOT:

@@ -224,6 +224,10 @@ class GateAccount(ABC, Generic[O, F]):
         """None: nothing is needed."""
         return None
 
+    def held_tickets(self) -> Call[list[Ticket]] | None:
+        """None: there is no limit to them."""
+        return None
+
     def renew(self, ticket: Ticket) -> Call[None] | None:
         """None: it never ends."""
         return None

@@ -375,6 +375,10 @@ class PrivateMarket(Protocol):
     def ticket(self) -> Call[Ticket] | None:
         """What the private stream needs first; None where it needs nothing."""
 
+    def held_tickets(self) -> Call[list[Ticket]] | None:
+        """Those that earlier connections of the account have left: any of them does where the venue gives no more. None
+        where that does not happen."""
+
     def renew(self, ticket: Ticket) -> Call[None] | None:
         """Keeps a ticket valid; to be made every `renew_every_s`. None where it needs none."""
 

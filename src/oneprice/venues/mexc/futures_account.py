@@ -322,6 +322,10 @@ class MexcFuturesAccount:
         """Not needed: the stream logs in."""
         return None
 
+    def held_tickets(self) -> Call[list[Ticket]] | None:
+        """There are none."""
+        return None
+
     def renew(self, ticket: Ticket) -> Call[None] | None:
         """Nothing to renew."""
         return None

@@ -134,6 +134,12 @@ class KeyBody(msgspec.Struct, rename="camel"):
     listen_key: str
 
 
+class KeysBody(msgspec.Struct, rename="camel"):
+    """`/userDataStream`, when asked for all."""
+
+    listen_key: list[str]
+
+
 class MexcSpotAccount:
     """Requests and answers of one account's spot side."""
 
@@ -324,6 +330,23 @@ class MexcSpotAccount:
                 return Ticket(msgspec.json.decode(response.body, type=KeyBody).listen_key)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 message = "the answer to POST /api/v3/userDataStream holds no listen key"
+                raise InvalidResponseError(SPOT_TABLE.venue, message, outcome=Outcome.UNKNOWN) from None
+
+        return Call(request, read)
+
+    def held_tickets(self) -> Call[list[Ticket]]:
+        """Listen keys that are valid, 60 at most; each is good for 5 connections. (The form of the answer: unverified.)
+        They are shown in no error."""
+        request = _request("userDataStream")
+
+        def read(response: Response) -> list[Ticket]:
+            failure = spot_error(response)
+            if failure is not None:
+                raise failure
+            try:
+                return [Ticket(key) for key in msgspec.json.decode(response.body, type=KeysBody).listen_key]
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                message = "the answer to GET /api/v3/userDataStream holds no listen keys"
                 raise InvalidResponseError(SPOT_TABLE.venue, message, outcome=Outcome.UNKNOWN) from None
 
         return Call(request, read)
