@@ -16,9 +16,9 @@ GONE = "(gone)"
 
 RISK = (
     "order_notional_max, venue_exposure_max, position_notional_max, unhedged_notional_max, unhedged_ms_max, "
-    "orders_per_minute_max, daily_loss_max, open_deals_max, cooldown_ms, cooldown_after_loss_ms, book_age_ms_max, "
-    "price_band_bps, too_good_bps, clock_offset_ms_max, hedge_reserve, hedge_cost_bps_max, hedge_attempts_max, "
-    "evidence_s_max, margin_share"
+    "orders_per_minute_max, quotes_per_minute_max, daily_loss_max, open_deals_max, cooldown_ms, "
+    "cooldown_after_loss_ms, book_age_ms_max, price_band_bps, too_good_bps, clock_offset_ms_max, hedge_reserve, "
+    "hedge_cost_bps_max, hedge_attempts_max, evidence_s_max, margin_share"
 )
 MONEY = "must be a number from 1 to 10000000, in base_currency"
 

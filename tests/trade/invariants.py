@@ -34,7 +34,7 @@ from oneprice.ledger.records import (
     Switched,
 )
 from oneprice.model import ENDED, OrderStatus
-from oneprice.model.deals import ADDS_RISK, DealState
+from oneprice.model.deals import ADDS_RISK, DealState, Purpose
 from oneprice.sim.engine import Side as SimSide
 from oneprice.sim.faults import FaultKind
 from oneprice.sim.orders import OrderState, SimOrder
@@ -247,6 +247,7 @@ def _limits(stage: Stage) -> Iterator[str]:
     """I7: at every step of the journal; I10: what is unequal is made equal, or entries stop, in time."""
     ledger, risk = Ledger(), stage.settings.risk
     entries_ns: list[int] = []
+    quotes_ns: list[int] = []
     since_ns: dict[int, int] = {}
     halted = killed = False
     armed = False
@@ -260,10 +261,12 @@ def _limits(stage: Stage) -> Iterator[str]:
             killed = killed or (record.switch == "kill" and record.value == "on")
             armed = record.value == "on" if record.switch == "armed" else armed
         if isinstance(record, OrderIntended) and record.purpose in ADDS_RISK:
-            entries_ns.append(record.wall_ns)
+            sent_ns = entries_ns if record.purpose is Purpose.ENTRY else quotes_ns
+            sent_ns.append(record.wall_ns)
             yield from _entry(stage, ledger, record, halted=halted, killed=killed, armed=armed)
-            late = [one for one in entries_ns if record.wall_ns - MINUTE_NS < one <= record.wall_ns]
-            if len(late) > risk.orders_per_minute_max:
+            late = [one for one in sent_ns if record.wall_ns - MINUTE_NS < one <= record.wall_ns]
+            most = risk.orders_per_minute_max if sent_ns is entries_ns else risk.quotes_per_minute_max
+            if len(late) > most:
                 yield f"I7 {record.client_order_id} is number {len(late)} within a minute"
         yield from _reserved(ledger)
         yield from _unequal(stage, ledger, record, since_ns, halted=halted or killed)

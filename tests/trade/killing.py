@@ -76,6 +76,7 @@ venue_exposure_max = 100000
 position_notional_max = 100000
 unhedged_notional_max = 5000
 orders_per_minute_max = 5000
+quotes_per_minute_max = 5000
 daily_loss_max = 5000
 open_deals_max = 12
 cooldown_ms = 20

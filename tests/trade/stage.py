@@ -48,6 +48,7 @@ ROOMY = RiskLimits(
     position_notional_max=Decimal(20_000),
     unhedged_notional_max=Decimal(5_000),
     orders_per_minute_max=10_000,
+    quotes_per_minute_max=10_000,
     daily_loss_max=Decimal(10_000),
     open_deals_max=20,
     cooldown_ms=50,

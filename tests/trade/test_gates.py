@@ -428,7 +428,21 @@ def test_cooling_down_does_not_keep_a_deal_from_its_hedge_or_its_next_quote() ->
     desk.passes(replace(quote, deal=working))
 
 
-def test_entries_and_quotes_are_counted_over_a_minute() -> None:
+def test_quotes_have_a_figure_of_their_own() -> None:
+    """However often a quote is moved, entries have their room, and the other way round."""
+    desk = GateDesk(orders_per_minute_max=2, quotes_per_minute_max=1, book_age_ms_max=100_000)
+    quote = desk.plan(desk.leg("mexc-spot", Side.BUY, 49_900, **REST), group="x")
+    for plan in (quote, desk.cross()):
+        approved = desk.ask(plan)
+        assert not isinstance(approved, Refusal), str(approved)
+        desk.gates.sent(approved, desk.now_ns)
+    desk.stops(quote, "quotes_per_minute", "1 quotes", "1 more; 1 are allowed", "(risk.quotes_per_minute_max)")
+    desk.stops(replace(desk.cross(), group="y"), "orders_per_minute", "2 orders", "2 more; 2 are allowed")
+    desk.now_ns += 60_000 * MS
+    desk.passes(quote)
+
+
+def test_entries_are_counted_over_a_minute() -> None:
     desk = GateDesk(orders_per_minute_max=4, book_age_ms_max=100_000)
     plan = desk.cross()
     number = unequal(desk)

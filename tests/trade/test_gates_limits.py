@@ -34,7 +34,8 @@ LIMITS = {
     "position_notional_max": D(80),
     "unhedged_notional_max": D(60),
     "open_deals_max": 3,
-    "orders_per_minute_max": 7,
+    "orders_per_minute_max": 4,
+    "quotes_per_minute_max": 3,
     "book_age_ms_max": 10_000_000,
 }
 
@@ -45,7 +46,7 @@ class Run:
     def __init__(self) -> None:
         self.desk = GateDesk(**LIMITS)
         self.approved = 0
-        self.sent_ns: list[int] = []
+        self.sent_ns: dict[Purpose, list[int]] = {purpose: [] for purpose in ADDS_RISK}
         self.seen: set[str] = set()
         for account in SPOT:  # so little that balances bind too
             self.take(account, "USDT", -9_900)
@@ -98,7 +99,9 @@ class Run:
             self.approved += 1
             desk.send(told.plan)
             desk.gates.sent(told, desk.now_ns)
-            self.sent_ns += [desk.now_ns for leg in plan.legs if leg.purpose in ADDS_RISK]
+            for leg in plan.legs:
+                if leg.purpose in ADDS_RISK:
+                    self.sent_ns[leg.purpose].append(desk.now_ns)
         else:
             self.seen.add(told.gate)
 
@@ -146,8 +149,9 @@ class Run:
     def check(self) -> None:
         risk, ledger = self.desk.desk.settings.risk, self.desk.ledger
         assert len(ledger.deals) <= risk.open_deals_max
-        recent = [at for at in self.sent_ns if self.desk.now_ns - at < 60_000 * MS]
-        assert len(recent) <= risk.orders_per_minute_max
+        for purpose, most in ((Purpose.ENTRY, risk.orders_per_minute_max), (Purpose.MAKER, risk.quotes_per_minute_max)):
+            recent = [at for at in self.sent_ns[purpose] if self.desk.now_ns - at < 60_000 * MS]
+            assert len(recent) <= most
         for order in ledger.orders.values():
             assert order.intent.quantity * order.listing.contract_size * order.intent.price <= risk.order_notional_max
         orders = list(ledger.orders.values())

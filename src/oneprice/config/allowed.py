@@ -43,6 +43,7 @@ RANGES: Final[dict[str, Range]] = {
     "risk.unhedged_notional_max": _NOTIONAL,
     "risk.unhedged_ms_max": Range(100, 600_000, _MS),
     "risk.orders_per_minute_max": Range(1, 100_000, ""),
+    "risk.quotes_per_minute_max": Range(1, 100_000, ""),
     "risk.daily_loss_max": Range(0.01, 10_000_000, _MONEY),
     "risk.open_deals_max": Range(1, 1_000, ""),
     "risk.cooldown_ms": Range(0, 3_600_000, _MS),

@@ -15,7 +15,7 @@ from oneprice.core.specs import ATTO
 from oneprice.ledger.exact import EXACT, ZERO
 from oneprice.market.books import Book
 from oneprice.model import MarketKind, Side
-from oneprice.model.deals import ADDS_RISK, Expected, Plan, PlanLeg, Purpose
+from oneprice.model.deals import Expected, Plan, PlanLeg, Purpose
 from oneprice.trade.approved import SEAL, ApprovedPlan, Refusal
 from oneprice.trade.case import Case, Limits
 from oneprice.trade.checks import amounts, market
@@ -42,6 +42,7 @@ class Gates:
         self._sheet = Sheet(desk.market)
         self._reserves = Reserves(desk.ledger)
         self._pace = Pace(desk.settings.risk)
+        self._minutes = ((Purpose.ENTRY, self._pace.entries), (Purpose.MAKER, self._pace.quotes))
 
     def approve(self, plan: Plan, now_ns: int) -> ApprovedPlan | Refusal:
         """Through all gates in their order, at the time of sending (monotonic); the first that says no decides."""
@@ -88,9 +89,10 @@ class Gates:
 
     def sent(self, approved: ApprovedPlan, now_ns: int) -> None:
         """Its orders have left."""
-        entries = sum(leg.purpose in ADDS_RISK for leg in approved.plan.legs)
-        if entries:
-            self._pace.sent(entries, now_ns)
+        for purpose, minute in self._minutes:
+            count = sum(leg.purpose is purpose for leg in approved.plan.legs)
+            if count:
+                minute.add(count, now_ns)
 
     def deal_over(self, group: str, listings: Collection[str], net: Decimal, now_ns: int) -> None:
         """A deal is settled: its listings (by key) rest in this group. `net` in its home asset."""
@@ -100,10 +102,11 @@ class Gates:
         """At a start, before anything is sent: count what earlier runs on this journal have sent and ended lately, so
         that a restart gives no limit anew. A time ahead of our clock counts as now."""
         ledger = self._desk.ledger
-        entries = [known for known in ledger.remembered() if known.intent.purpose in ADDS_RISK and not known.not_sent]
-        ages_ns = (max(0, wall_ns - known.intent.wall_ns) for known in entries)
-        for age_ns in sorted((age_ns for age_ns in ages_ns if age_ns < MINUTE_NS), reverse=True):
-            self._pace.sent(1, now_ns - age_ns)
+        sent = [known.intent for known in ledger.remembered() if not known.not_sent]
+        for purpose, minute in self._minutes:
+            ages_ns = (max(0, wall_ns - intent.wall_ns) for intent in sent if intent.purpose is purpose)
+            for age_ns in sorted((age_ns for age_ns in ages_ns if age_ns < MINUTE_NS), reverse=True):
+                minute.add(1, now_ns - age_ns)
         for deal, ended_ns, net in ledger.ended_since(wall_ns - self._pace.longest_rest_ns):
             listings = tuple(dict.fromkeys(order.intent.listing for order in deal.orders))
             self._pace.deal_over(deal.opened.group, listings, net, now_ns - max(0, wall_ns - ended_ns))
@@ -164,6 +167,7 @@ GATES = (
     Gate("open_deals", own.open_deals, True),
     Gate("cooldown", own.cooldown, True),
     Gate("orders_per_minute", own.orders_per_minute, True),
+    Gate("quotes_per_minute", own.quotes_per_minute, True),
     Gate("too_good", market.too_good, True),
     Gate("price_band", market.price_band, False),
     Gate("order_notional", amounts.order_notional, True),

@@ -1,4 +1,4 @@
-"""What gates must remember: how many entries left in the last minute, and which listings rest after a deal."""
+"""What gates must remember: how many entries and quotes left within a minute, and which listings rest after a deal."""
 
 from __future__ import annotations
 
@@ -22,28 +22,39 @@ class Rest(NamedTuple):
     lost: bool
 
 
+class Minute:
+    """What has left within a minute: times (monotonic), never earlier than those before."""
+
+    __slots__ = ("_sent_ns",)
+
+    def __init__(self) -> None:
+        self._sent_ns: deque[int] = deque()
+
+    def add(self, count: int, now_ns: int) -> None:
+        """So many leave now."""
+        self.count(now_ns)
+        self._sent_ns.extend([now_ns] * count)
+
+    def count(self, now_ns: int) -> int:
+        """How many have."""
+        sent_ns = self._sent_ns
+        while sent_ns and now_ns - sent_ns[0] >= MINUTE_NS:
+            sent_ns.popleft()
+        return len(sent_ns)
+
+
 class Pace:
-    """Changed by `Gates.sent` and `Gates.deal_over` alone."""
+    """Changed by `Gates.sent`, `Gates.deal_over` and `Gates.remember` alone."""
 
     def __init__(self, limits: RiskLimits) -> None:
         self._limits = limits
-        self._sent_ns: deque[int] = deque()
+        self.entries, self.quotes = Minute(), Minute()
         self._rests: dict[str, list[Rest]] = {}
 
     @property
     def longest_rest_ns(self) -> int:
         """Deals that have ended before that have no listing rest any more."""
         return max(self._limits.cooldown_ms, self._limits.cooldown_after_loss_ms) * MS
-
-    def sent(self, orders: int, now_ns: int) -> None:
-        """So many entries or quotes have left; never earlier than those before."""
-        self._forget(now_ns)
-        self._sent_ns.extend([now_ns] * orders)
-
-    def in_last_minute(self, now_ns: int) -> int:
-        """How many have left within a minute."""
-        self._forget(now_ns)
-        return len(self._sent_ns)
 
     def deal_over(self, group: str, listings: Collection[str], net: Decimal, now_ns: int) -> None:
         """Let its listings rest; longer when it lost."""
@@ -64,8 +75,3 @@ class Pace:
         wanted, rests = frozenset(listings), self._rests.get(group, [])
         found = [one for one in rests if one.until_ns > now_ns and (wanted <= one.listings or one.listings <= wanted)]
         return max(found, key=lambda one: one.until_ns, default=None)
-
-    def _forget(self, now_ns: int) -> None:
-        sent_ns = self._sent_ns
-        while sent_ns and now_ns - sent_ns[0] >= MINUTE_NS:
-            sent_ns.popleft()

@@ -12,14 +12,15 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     `order_notional_max`: of one order. `venue_exposure_max`: of one venue, positions and open orders at their worst
     together. `position_notional_max`: of one asset net over all venues. `unhedged_notional_max`, `unhedged_ms_max`: of
-    legs that are not equal; beyond them trading halts. `orders_per_minute_max`: entries and makers. `daily_loss_max`:
-    realised, per UTC day; trading halts. `open_deals_max`: at once. `cooldown_ms`: after a deal in a group, on that
-    pair of listings; `cooldown_after_loss_ms` after one that lost. `book_age_ms_max`: at the time of sending.
-    `price_band_bps`: a leg's price from the median of the other venues' and from the last price of its own.
-    `too_good_bps`: an edge above it is taken for an error. `clock_offset_ms_max`: a venue's clock from ours.
-    `hedge_reserve`: the part of a venue's order rate that entries leave free. `hedge_cost_bps_max`: what one hedge may
-    lose; `hedge_attempts_max`: before a deal is halted. `evidence_s_max`: for an order of unknown outcome, then an
-    alarm (it stays reserved and is looked for on). `margin_share`: what must be free of a perpetual order's notional.
+    legs that are not equal; beyond them trading halts. `orders_per_minute_max`: entries; `quotes_per_minute_max`:
+    quotes that rest, which would otherwise leave no room for entries. `daily_loss_max`: realised, per UTC day; trading
+    halts. `open_deals_max`: at once. `cooldown_ms`: after a deal in a group, on that pair of listings;
+    `cooldown_after_loss_ms` after one that lost. `book_age_ms_max`: at the time of sending. `price_band_bps`: a leg's
+    price from the median of the other venues' and from the last price of its own. `too_good_bps`: an edge above it is
+    taken for an error. `clock_offset_ms_max`: a venue's clock from ours. `hedge_reserve`: the part of a venue's order
+    rate that entries leave free. `hedge_cost_bps_max`: what one hedge may lose; `hedge_attempts_max`: before a deal is
+    halted. `evidence_s_max`: for an order of unknown outcome, then an alarm (it stays reserved and is looked for on).
+    `margin_share`: what must be free of a perpetual order's notional.
     """
 
     order_notional_max: Decimal = Decimal(50)
@@ -28,6 +29,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     unhedged_notional_max: Decimal = Decimal(60)
     unhedged_ms_max: int = 1_500
     orders_per_minute_max: int = 10
+    quotes_per_minute_max: int = 120
     daily_loss_max: Decimal = Decimal(20)
     open_deals_max: int = 4
     cooldown_ms: int = 500

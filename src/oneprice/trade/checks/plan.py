@@ -12,7 +12,7 @@ from oneprice.trade.reserves import may_rest
 
 MS = 1_000_000
 MODES = ("simulated", "paper", "live")
-MARKET, MAKER = OrderType.MARKET, Purpose.MAKER
+MARKET, ENTRY, MAKER = OrderType.MARKET, Purpose.ENTRY, Purpose.MAKER
 
 
 def run(case: Case) -> str:
@@ -176,8 +176,18 @@ def cooldown(case: Case) -> str:
 
 
 def orders_per_minute(case: Case) -> str:
-    """Entries and quotes."""
-    sent, more, most = case.pace.in_last_minute(case.now_ns), len(case.items), case.limits.risk.orders_per_minute_max
-    if sent + more <= most:
+    """Entries. What rests has a figure of its own."""
+    more = sum(leg.purpose is ENTRY for leg, _, _, _ in case.items)
+    sent, most = case.pace.entries.count(case.now_ns), case.limits.risk.orders_per_minute_max
+    if not more or sent + more <= most:
         return ""
     return f"{sent} orders left in the last minute, and {more} more; {most} are allowed (risk.orders_per_minute_max)"
+
+
+def quotes_per_minute(case: Case) -> str:
+    """Quotes that rest."""
+    more = sum(leg.purpose is MAKER for leg, _, _, _ in case.items)
+    sent, most = case.pace.quotes.count(case.now_ns), case.limits.risk.quotes_per_minute_max
+    if not more or sent + more <= most:
+        return ""
+    return f"{sent} quotes left in the last minute, and {more} more; {most} are allowed (risk.quotes_per_minute_max)"
