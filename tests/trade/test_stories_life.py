@@ -288,6 +288,22 @@ async def test_a_halted_deal_goes_on_when_a_venue_is_there_again(
         assert any("unhedged" in alarm for alarm in stage.ledger.alarms)
 
 
+async def test_a_halt_is_over_when_the_next_run_has_no_reason_for_it(tmp_path: Path) -> None:
+    """The engine dies while it waits for an order that would make a deal equal. The next one finds it."""
+    hasty = msgspec.structs.replace(ROOMY, unhedged_ms_max=100)
+    async with exchanges(tmp_path, BUY, SELL) as world:
+        async with crashing(world, risk=hasty) as stage:
+            stage.before(0, lambda: world.fault(SELL, FaultKind.LOST_ACK))
+            stage.before(1, lambda: world.fault(SELL, FaultKind.LOST_REPORT, count=100))
+            world.spread(BUY, SELL)
+            await stage.until(lambda: stage.trader.desk.switches.halt, 6, "entries stop")
+        world.calm()
+        async with engine(world) as stage:
+            await stage.settled()
+            await check(stage)
+            assert stage.ledger.switches["halt"][0] == "off"
+
+
 async def test_a_loss_beyond_the_days_limit_stops_entries(tmp_path: Path) -> None:
     strict = msgspec.structs.replace(ROOMY, daily_loss_max=Decimal("0.01"))
     async with staged(tmp_path, BUY, SELL, risk=strict) as stage:

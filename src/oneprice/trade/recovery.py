@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from oneprice.errors import ExchangeAPIError, NetworkError, OrderNotFoundError
-from oneprice.ledger.records import Alarmed, BalanceOpened, ListingKnown, PositionOpened
+from oneprice.ledger.records import Alarmed, BalanceOpened, ListingKnown, PositionOpened, Switched
 from oneprice.model import MarketKind, SymbolInfo
 from oneprice.ports import Clock
 from oneprice.trade.account import TradingAccount
 from oneprice.trade.desk import figures_of, listing_key
 from oneprice.trade.recorder import Recorder
+from oneprice.trade.switches import Switches, VenueHealth
 from oneprice.trade.tracker import Tracker
 
 FILLS_BEFORE_NS = 60_000_000_000
@@ -81,6 +82,19 @@ class Recovery:
             if not known.is_over:
                 await self._ask(name, known.intent.client_order_id)
         await self._catch_up_fills(name, sorted({known.intent.listing for known in mine}))
+
+    def let_go(self, switches: Switches) -> None:
+        """Of what the run before has switched by itself, halts and breakers: this one has its own reasons, or none. A
+        kill stays."""
+        for switch, (value, _) in sorted(self._ledger.switches.items()):
+            if switch == "halt" and value == "on" and not switches.halt:
+                self._switch(switch, "off")
+            elif switch.startswith("venue:") and value != VenueHealth.OPEN.name.lower():
+                self._switch(switch, VenueHealth.OPEN.name.lower())
+
+    def _switch(self, switch: str, value: str) -> None:
+        wall_ns = self._recorder.wall_ns()
+        self._recorder.write(Switched(wall_ns=wall_ns, switch=switch, value=value, reason="a new start"))
 
     async def look_further(self) -> None:
         """What cannot be of a deal that is open: fills of other hands, and orders that nobody knows. It takes a venue's

@@ -219,6 +219,7 @@ class Trader:
         await recovery.settle()
         await self.auditor.audit_all("start", but=opened)
         self.residuals.look(self._clock.monotonic_ns())
+        recovery.let_go(self.desk.switches)
         self.gates.remember(self.recorder.wall_ns(), self._clock.monotonic_ns())
         self.desk.market.on_opportunity = self.on_opportunities
         self.desk.market.on_opportunity_over = self.on_opportunity_over
