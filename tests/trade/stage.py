@@ -184,7 +184,9 @@ class World:
         sign = 1 if side is Side.BUY else -1
         if not (listing.top.ask_ticks and listing.top.bid_ticks):
             self.refresh(market)  # others have emptied a side
-        start = listing.top.ask_ticks if side is Side.BUY else listing.top.bid_ticks
+        top = listing.top
+        ours, theirs = (top.ask_ticks, top.bid_ticks) if side is Side.BUY else (top.bid_ticks, top.ask_ticks)
+        start = ours or theirs or listing.last_ticks
         ticks = int(start * (1 + sign * percent / 100))
         price = ticks * listing.instrument.tick
         standing = sum(

@@ -65,6 +65,9 @@ class Lines:
 
     async def look(self) -> None:
         """Lines for what is new."""
+        self._tell()
+
+    def _tell(self) -> None:
         for deal in self._heard.new_deals():
             say_line(deal_line(deal), to_stderr=self._to_stderr)
         for text in self._heard.new_alarms():
@@ -82,7 +85,8 @@ class Lines:
             click.echo(f"KILLED: {self._kill}", err=True)
 
     def close(self) -> None:
-        """Nothing was taken."""
+        """What came since the last look is told, too: why it ended, often."""
+        self._tell()
 
 
 class Screen:
