@@ -88,6 +88,7 @@ class World:
     venues: dict[str, Venue] = field(default_factory=dict)
     keys: dict[str, tuple[Account, ApiKey]] = field(default_factory=dict)
     planted: set[str] = field(default_factory=set)
+    _starts: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.disk = WatchedDisk(self.witness)
@@ -186,7 +187,7 @@ class World:
             self.refresh(market)  # others have emptied a side
         top = listing.top
         ours, theirs = (top.ask_ticks, top.bid_ticks) if side is Side.BUY else (top.bid_ticks, top.ask_ticks)
-        start = ours or theirs or listing.last_ticks
+        start = self._starts[market, base] = ours or theirs or self._starts[market, base]
         ticks = int(start * (1 + sign * percent / 100))
         price = ticks * listing.instrument.tick
         standing = sum(
